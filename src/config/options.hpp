@@ -1,0 +1,67 @@
+// The one table of options: name, where it may stand, type, help. Knows nothing of PostgreSQL.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mapping/source.hpp"
+
+namespace autosync::config {
+
+using Options = mapping::Options;
+
+/// Where an option may stand.
+enum class Level : std::uint8_t { server, user_mapping, sync };
+
+enum class OptionType : std::uint8_t {
+    boolean,    ///< on/off/true/false/yes/no/1/0
+    integer,
+    number,     ///< requests per second and the like
+    duration,   ///< '500ms', '10s', '5min', '1h', '7d'; a bare number means seconds
+    text,
+    url,        ///< http or https
+    columns,    ///< JSON array of column names, or 'a,b'
+    object,     ///< JSON object
+    expression, ///< an SQL condition
+    choice      ///< one of Option::choices
+};
+
+struct Option {
+    std::string_view name;
+    OptionType type;
+    std::string_view kinds;   ///< '*' or a comma-separated list of kinds ('neo4j,test')
+    std::string_view levels;  ///< subset of "server,mapping,sync"
+    std::string_view choices; ///< for choice, comma-separated
+    std::string_view fallback; ///< GUC without prefix that gives the default ('batch_size'), or '=literal', or empty
+    std::string_view help;
+};
+
+[[nodiscard]] std::span<const Option> options();
+[[nodiscard]] const Option *find_option(std::string_view kind, Level level, std::string_view name);
+
+/// What is wrong with an option, for the caller to raise.
+struct OptionError {
+    bool unknown = false; ///< no such option here (HV00D), else a malformed value (22023)
+    std::string message;
+    std::string hint;     ///< the one probably meant, or the valid ones
+};
+
+[[nodiscard]] std::optional<OptionError> check_option(std::string_view kind, Level level, std::string_view name, std::string_view value);
+[[nodiscard]] bool is_secret(std::string_view name); ///< a user mapping option whose value must never be shown
+
+/// 'name=value' of a trigger argument. Throws std::invalid_argument without '='.
+[[nodiscard]] std::pair<std::string, std::string> split_argument(std::string_view argument);
+/// A flat JSON object -> options: strings bare, booleans as on/off, numbers as text, arrays and objects as JSON text. Throws std::invalid_argument.
+[[nodiscard]] Options options_from_json(std::string_view json);
+[[nodiscard]] std::string options_to_json(const Options &options);
+
+[[nodiscard]] bool parse_boolean(std::string_view value);                    ///< throws std::invalid_argument
+[[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view value); ///< throws std::invalid_argument
+[[nodiscard]] std::vector<std::string> parse_columns(std::string_view value);   ///< throws std::invalid_argument
+
+} // namespace autosync::config

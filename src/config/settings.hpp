@@ -1,0 +1,35 @@
+// autosync's GUCs: one sorted table in settings.cpp, read through these variables.
+#pragma once
+
+#include <chrono>
+
+namespace autosync::config {
+
+/// Values of the GUCs, kept up to date by the server. Durations in milliseconds unless said.
+struct Settings {
+    bool enabled = true;
+    bool capture_insert = true;
+    bool capture_update = true;
+    bool capture_delete = true;
+    bool capture_truncate = true;
+    bool log_errors = true;
+    char *allowed_hosts = nullptr;
+    char *correlation_id = nullptr;
+    char *instance_id = nullptr;
+    char *origin = nullptr;
+    char *secrets_directory = nullptr;
+    int batch_size = 500;
+    int connect_timeout = 10'000;
+    int max_attempts = 3;
+    int max_in_flight = 4;
+    int max_workers = 4;
+    int poll_interval = 5'000;
+    int request_timeout = 120'000;
+    int retry_initial_delay = 1'000;
+    int retry_max_delay = 300'000;
+};
+extern Settings settings;
+
+void define_settings(); ///< from _PG_init
+
+} // namespace autosync::config

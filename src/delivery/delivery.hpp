@@ -1,0 +1,85 @@
+// One round's changes on their way to one target: plans, hands out requests, reads answers, halves, and ends with an outcome per change.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/message.hpp"
+#include "targets/target.hpp"
+
+namespace autosync::delivery {
+
+struct Settings {
+    std::size_t batch_size = 500;
+    unsigned max_in_flight = 4;
+    unsigned transient_retries = 5; ///< for Verdict::again
+};
+
+struct Result {
+    enum class State : std::uint8_t { open, delivered, refused };
+    State state = State::open; ///< open after finished(): not delivered, because of the target as a whole
+    std::string message;       ///< why it was refused
+    http::Request request;     ///< that was refused, standing alone
+    std::string answer;        ///< to it, shortened
+};
+
+/// Why the delivery stopped early: the target as a whole is in trouble.
+struct Trouble {
+    targets::Outcome outcome = targets::Outcome::unreachable; ///< throttled, unauthorized, unreachable or unknown
+    std::string message;
+    std::optional<std::chrono::seconds> retry_after;
+};
+
+/// Pure bookkeeping: somebody else sends. Changes, sources and mappings are borrowed and must outlive it.
+class Delivery final {
+public:
+    using Id = std::uint64_t;
+    struct Outgoing {
+        Id id;
+        http::Request request;
+    };
+
+    Delivery(const targets::Target &target, const targets::Server &server, const targets::Batch &batch, Settings settings);
+
+    /// The next request to send now; nullopt: nothing to send (all in flight, waiting for retry_at(), or finished).
+    [[nodiscard]] std::optional<Outgoing> next(std::chrono::steady_clock::time_point now);
+    void answer(Id id, const http::Response &response, std::chrono::steady_clock::time_point now);
+    /// When next() may have something again without an answer (a transient retry); max() if never.
+    [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;
+
+    [[nodiscard]] bool finished() const; ///< nothing in flight and nothing left to send
+    [[nodiscard]] const std::vector<Result> &results() const noexcept { return results_; }
+    [[nodiscard]] const std::optional<Trouble> &trouble() const noexcept { return trouble_; }
+    [[nodiscard]] std::int64_t newer_version() const noexcept { return newer_version_; } ///< highest version the target was found to hold; 0: none
+    [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+private:
+    struct Job {
+        targets::Planned planned;
+        std::optional<http::Request> follow_up;
+        unsigned tries = 0;
+        std::chrono::steady_clock::time_point not_before{};
+    };
+    void split(Job job, const std::string &message);
+
+    const targets::Target &target_;
+    const targets::Server &server_;
+    targets::Batch batch_;
+    Settings settings_;
+    std::deque<Job> waiting_;
+    std::map<Id, Job> flying_;
+    std::vector<Result> results_;
+    std::optional<Trouble> trouble_;
+    std::int64_t newer_version_ = 0;
+    std::uint64_t requests_ = 0;
+    std::uint64_t bytes_ = 0;
+    Id last_id_ = 0;
+};
+
+} // namespace autosync::delivery

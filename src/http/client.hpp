@@ -1,0 +1,43 @@
+// Many HTTP requests at once over one libcurl multi handle; knows nothing of PostgreSQL, blocks nowhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "http/message.hpp"
+
+namespace autosync::http {
+
+class Client final {
+public:
+    using Ticket = std::uint64_t;
+    struct Answer {
+        Ticket ticket;
+        Response response;
+    };
+
+    Client();
+    ~Client();
+    Client(const Client &) = delete;
+    Client &operator=(const Client &) = delete;
+
+    /// Starts a request. Control characters in URL or headers, or a scheme other than http(s), answer with Failure::connect.
+    Ticket send(const Request &request, const Access &access, const Limits &limits);
+    void cancel(Ticket ticket); ///< its answer, if any, is dropped
+
+    /// An epoll descriptor that is readable when work() has something to do.
+    [[nodiscard]] int descriptor() const noexcept;
+    /// How long work() may wait to be called if the descriptor stays silent.
+    [[nodiscard]] std::chrono::milliseconds patience() const;
+    /// Drives all transfers without blocking; the answers that completed.
+    [[nodiscard]] std::vector<Answer> work();
+    [[nodiscard]] std::size_t in_flight() const noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace autosync::http

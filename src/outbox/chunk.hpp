@@ -1,0 +1,66 @@
+// The packed form in which changed keys lie in the log: a chunk is one log row of at most about a page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace autosync::outbox {
+
+enum class Operation : std::uint8_t {
+    insert = 1,
+    update = 2,
+    remove = 3,
+    truncate = 4, ///< no key: whatever the target holds from this table becomes suspect
+    publish = 5,  ///< marked by hand
+    unpublish = 6 ///< marked by hand: removed until the next change of the row
+};
+
+/// What many events of a chunk share.
+struct Topic {
+    std::uint32_t table = 0;               ///< oid of the synced table
+    std::vector<std::string> targets;      ///< names
+    std::string correlation_id;
+    std::string origin;
+
+    friend bool operator==(const Topic &, const Topic &) = default;
+};
+
+struct Event {
+    std::uint32_t topic = 0;               ///< index into the chunk's topics
+    Operation operation = Operation::update;
+    bool rekeyed = false;                  ///< the key was given up by a key change: its absence removes, whatever the operations say
+    std::vector<std::string> key;          ///< canonical text per key column
+    std::vector<std::uint16_t> changed;    ///< attribute numbers that an update changed, ascending
+};
+
+/// Appends events until the chunk is full; then take() it and start anew.
+class ChunkWriter final {
+public:
+    static constexpr std::size_t capacity = 7'900; ///< bytes: with row overhead it still fits a page uncompressed
+
+    /// False when it does not fit any more (an event on its own always fits). `changed` as attribute bitmap words.
+    bool add(const Topic &topic, Operation operation, bool rekeyed, std::span<const std::string_view> key, std::span<const std::uint8_t> changed);
+    [[nodiscard]] bool empty() const noexcept { return events_ == 0; }
+    [[nodiscard]] std::string take(std::int64_t captured_at); ///< captured_at: µs since 2000-01-01, as TimestampTz
+
+private:
+    std::vector<Topic> topics_;
+    std::string topic_bytes_;
+    std::string event_bytes_;
+    std::uint32_t events_ = 0;
+};
+
+struct Chunk {
+    std::int64_t captured_at = 0;
+    std::vector<Topic> topics;
+    std::vector<Event> events;
+};
+
+/// Throws std::runtime_error when the bytes are not a chunk.
+[[nodiscard]] Chunk read_chunk(std::span<const std::uint8_t> bytes);
+
+} // namespace autosync::outbox

@@ -1,0 +1,87 @@
+#include "pg/bridge.hpp"
+
+namespace autosync::pg {
+
+ErrorData *Error::handover() const noexcept
+{
+    MemoryContextSetParent(GetMemoryChunkContext(report_.get()), CurrentMemoryContext);
+    return report_.get();
+}
+
+void Error::discard(ErrorData *report) noexcept
+{
+    MemoryContext box = GetMemoryChunkContext(report);
+    if (MemoryContextGetParent(box) == TopMemoryContext) // else it has been handed over
+        MemoryContextDelete(box);
+}
+
+namespace {
+
+/// Puts PostgreSQL's error stack back when a C++ exception, not a longjmp, leaves the frame that installed a handler.
+struct ErrorStack {
+    sigjmp_buf *exceptions = PG_exception_stack;
+    ErrorContextCallback *contexts = error_context_stack;
+    void restore() const noexcept
+    {
+        PG_exception_stack = exceptions;
+        error_context_stack = contexts;
+    }
+};
+
+} // namespace
+
+ErrorData *detail::trap(void (*body)(void *), void *closure)
+{
+    MemoryContext const home = CurrentMemoryContext;
+    const ErrorStack stack;
+    ErrorData *report = nullptr;
+    sigjmp_buf here;
+
+    if (sigsetjmp(here, 0) == 0) {
+        PG_exception_stack = &here;
+        try {
+            body(closure);
+        } catch (...) {
+            stack.restore();
+            throw;
+        }
+    } else {
+        stack.restore();
+        // The report must outlive the transaction, whose contexts an abort is about to free.
+        MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "autosync error", ALLOCSET_SMALL_SIZES));
+        report = CopyErrorData();
+        FlushErrorState();
+        MemoryContextSwitchTo(home);
+    }
+    stack.restore();
+    return report;
+}
+
+void detail::describe(Raised &raised, const Failure &failure) noexcept
+{
+    raised.sqlstate = failure.sqlstate();
+    raised.hide_statement = failure.hide_statement();
+    strlcpy(raised.message, failure.what(), sizeof(raised.message));
+    strlcpy(raised.detail, failure.detail().c_str(), sizeof(raised.detail));
+    strlcpy(raised.hint, failure.hint().c_str(), sizeof(raised.hint));
+}
+
+void detail::raise(ErrorData *report, const Raised &raised)
+{
+    if (report != nullptr)
+        ReThrowError(report);
+    ereport(ERROR, errcode(raised.sqlstate), errmsg("%s", raised.message), raised.detail[0] == '\0' ? 0 : errdetail("%s", raised.detail),
+            raised.hint[0] == '\0' ? 0 : errhint("%s", raised.hint), errhidestmt(raised.hide_statement));
+}
+
+void report(int level, int sqlstate, const std::string &message, const std::string &detail, const std::string &hint)
+{
+    const char *const text = message.c_str();
+    const char *const more = detail.c_str();
+    const char *const help = hint.c_str();
+    call([=] {
+        ereport(level, errcode(sqlstate), errmsg("%s", text), *more == '\0' ? 0 : errdetail("%s", more), *help == '\0' ? 0 : errhint("%s", help));
+    });
+}
+
+} // namespace autosync::pg
