@@ -15,19 +15,20 @@ inline constexpr int latency_samples = 1000;
 
 /// One database as launcher, worker and backends see it. Guarded by the lock unless atomic.
 struct DatabaseSlot {
-    Oid database;                ///< InvalidOid: free
+    Oid database; ///< InvalidOid: free
     bool has_extension;
-    bool wanted;                 ///< somebody asks for a worker
-    bool exhausted;              ///< the worker ended by itself: nothing to do until wanted again
-    pid_t worker;                ///< 0: none
-    Latch *latch;                ///< of the worker
-    pid_t evicted_by;            ///< a backend that needs the database to itself; no worker while it lives
-    int failures;                ///< starts that failed in a row
-    TimestampTz next_start;      ///< not before
-    TimestampTz started_at;
-    pg_atomic_uint32 awake;      ///< set by the first commit since the worker last looked
-    pg_atomic_uint32 write_log;  ///< which of the three log tables writers append to
-    char activity[64];           ///< what the worker is doing, for stat_workers
+    bool wanted;                ///< somebody asks for a worker
+    bool exhausted;             ///< the worker ended by itself: nothing pressing until wanted again
+    pid_t worker;               ///< 0: none
+    Latch *latch;               ///< of the worker
+    pid_t evicted_by;           ///< a backend that needs the database to itself; no worker while it lives
+    int failures;               ///< starts that failed in a row
+    TimestampTz next_start;     ///< not before
+    TimestampTz started_at;     ///< of the last worker; 0: never looked at
+    TimestampTz ended_at;       ///< of the last worker
+    pg_atomic_uint32 awake;     ///< set by the first commit since the worker last looked
+    pg_atomic_uint32 write_log; ///< which of the three log tables writers append to
+    char activity[64];          ///< what the worker is doing, for stat_workers
     char current_target[NAMEDATALEN];
     double events_per_second;
 };
@@ -36,23 +37,23 @@ enum class TargetState : std::uint8_t { active, paused, backing_off, unreachable
 
 /// Cumulative figures of one target, written by its worker only.
 struct TargetSlot {
-    Oid database;                ///< InvalidOid: free
+    Oid database; ///< InvalidOid: free
     char name[NAMEDATALEN];
     TargetState state;
-    std::int64_t delivered;      ///< entities
+    std::int64_t delivered; ///< entities
     std::int64_t requests;
     std::int64_t bytes;
     std::int64_t refused;
     TimestampTz last_success;
     TimestampTz last_error_at;
-    TimestampTz next_attempt;    ///< 0: none
+    TimestampTz next_attempt; ///< 0: none
     TimestampTz stats_reset;
     char last_error[512];
-    std::uint32_t latencies;     ///< how many were ever noted; the ring holds the last latency_samples
+    std::uint32_t latencies;                  ///< how many were ever noted; the ring holds the last latency_samples
     std::int32_t latency_us[latency_samples]; ///< commit to confirmation
 };
 
-void request_shared_memory(); ///< from _PG_init, when preloaded
+void request_shared_memory(); ///< from _PG_init; does nothing unless preloaded
 [[nodiscard]] bool shared_memory_available();
 
 /// After a commit that left something in the outbox: wakes this database's worker, or asks the launcher for one. Never raises, never waits.
@@ -61,13 +62,22 @@ void wake(Oid database) noexcept;
 [[nodiscard]] std::uint32_t write_log(Oid database) noexcept;
 void set_write_log(Oid database, std::uint32_t log) noexcept;
 
+/// The lock on all slots, for a scope. Nothing inside may ereport().
+class Locked final {
+public:
+    explicit Locked(LWLockMode mode) noexcept;
+    ~Locked();
+    Locked(const Locked &) = delete;
+    Locked &operator=(const Locked &) = delete;
+};
+
 /// Copies, for views.
 [[nodiscard]] std::vector<DatabaseSlot> databases();
 [[nodiscard]] std::vector<TargetSlot> targets_of(Oid database);
 
-/// For the worker: the target's slot (made when missing; nullptr when all are taken), to be written under slot_lock().
+/// For the worker: the target's slot (made when missing; nullptr when all are taken), to be written under Locked{LW_EXCLUSIVE}.
 [[nodiscard]] TargetSlot *target_slot(Oid database, const char *name);
 void forget_targets(Oid database, const std::vector<std::string> &except);
-[[nodiscard]] LWLock *slot_lock();
+[[nodiscard]] LWLock *slot_lock(); ///< what Locked takes
 
 } // namespace autosync::worker
