@@ -1,9 +1,34 @@
+# Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
+TASKS = check demo bench setup compile_commands format tidy
+
+ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
+.PHONY: $(TASKS)
+
+check: setup
+	scripts/check
+demo: setup
+	scripts/demo
+bench: setup
+	bench/run
+setup:
+	@scripts/setup
+compile_commands:
+	cmake -S . -B build/cmake -G Ninja
+	ln -sf build/cmake/compile_commands.json compile_commands.json
+format:
+	@scripts/setup develop
+	clang-format -i $(shell find src test -name '*.cpp' -o -name '*.hpp')
+tidy: compile_commands
+	@scripts/setup develop
+	clang-tidy -p build/cmake --quiet $(or $(FILES),$(shell find src -name '*.cpp'))
+
+else
 MODULE_big   = autosync
 EXTENSION    = control/autosync
 DATA         = $(wildcard control/autosync--*.sql)
 OBJS         = $(patsubst %.cpp,%.o,$(wildcard src/*.cpp src/*/*.cpp))
 REGRESS      = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
-EXTRA_CLEAN  = $(OBJS:.o=.d)
+EXTRA_CLEAN  = $(OBJS:.o=.d) build compile_commands.json
 
 PG_CONFIG   ?= pg_config
 SANITIZE    ?=
@@ -19,3 +44,4 @@ override with_llvm = no
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+endif
