@@ -26,9 +26,10 @@ enum class OptionType : std::uint8_t {
     text,
     url,        ///< http or https
     columns,    ///< JSON array of column names, or 'a,b'
-    object,     ///< JSON object
+    object,     ///< JSON object, or one of Option::choices
     expression, ///< an SQL condition
-    choice      ///< one of Option::choices
+    choice,     ///< one of Option::choices
+    choices     ///< one or more of Option::choices, comma-separated
 };
 
 struct Option {
@@ -36,9 +37,11 @@ struct Option {
     OptionType type;
     std::string_view kinds;   ///< '*' or a comma-separated list of kinds ('neo4j,test')
     std::string_view levels;  ///< subset of "server,mapping,sync"
-    std::string_view choices; ///< for choice, comma-separated
+    std::string_view choices; ///< comma-separated words that are allowed
     std::string_view fallback; ///< GUC without prefix that gives the default ('batch_size'), or '=literal', or empty
     std::string_view help;
+    double least = 0; ///< of numbers; of durations in milliseconds
+    double most = 0;
 };
 
 [[nodiscard]] std::span<const Option> options();
@@ -51,6 +54,8 @@ struct OptionError {
     std::string hint;     ///< the one probably meant, or the valid ones
 };
 
+/// The names that are valid here, in the table's order.
+[[nodiscard]] std::vector<std::string_view> option_names(std::string_view kind, Level level);
 [[nodiscard]] std::optional<OptionError> check_option(std::string_view kind, Level level, std::string_view name, std::string_view value);
 [[nodiscard]] bool is_secret(std::string_view name); ///< a user mapping option whose value must never be shown
 
@@ -59,6 +64,11 @@ struct OptionError {
 /// A flat JSON object -> options: strings bare, booleans as on/off, numbers as text, arrays and objects as JSON text. Throws std::invalid_argument.
 [[nodiscard]] Options options_from_json(std::string_view json);
 [[nodiscard]] std::string options_to_json(const Options &options);
+
+/// The HTTP URL of a server that is named by one of Neo4j's own schemes (neo4j://, neo4j+s://, bolt://, …); nullopt for any other URL.
+[[nodiscard]] std::optional<std::string> http_url(std::string_view url);
+/// What is wrong with a URL, without showing it (it may hold a password); empty: nothing.
+[[nodiscard]] std::string url_problem(std::string_view url);
 
 [[nodiscard]] bool parse_boolean(std::string_view value);                    ///< throws std::invalid_argument
 [[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view value); ///< throws std::invalid_argument

@@ -1,0 +1,217 @@
+#include "config/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <stdexcept>
+
+#include "config/words.hpp"
+
+namespace autosync::config {
+
+namespace {
+
+using enum OptionType;
+
+constexpr double day = 86'400'000;
+
+// Sorted by level, then as a reader looks for them. An option exists only when something obeys it.
+constexpr std::array table{
+    Option{"url", url, "neo4j", "server", "", "", "HTTP URL of the server, http://host:7474 or https://host"},
+    Option{"database", text, "neo4j", "server", "", "=neo4j", "database at the server"},
+    Option{"fail", text, "test", "server", "", "", "POSIX regular expression: what matches it, in a document or a key, is refused"},
+    Option{"enabled", boolean, "*", "server,sync", "", "enabled", "off: nothing is captured for it"},
+    Option{"batch_size", integer, "*", "server,sync", "", "batch_size", "most entities in one request", 1, 100'000},
+    Option{"max_in_flight", integer, "*", "server", "", "max_in_flight", "most requests under way at once", 1, 64},
+    Option{"max_attempts", integer, "*", "server,sync", "", "max_attempts", "attempts for an entity that the target refuses", 1, 1'000},
+    Option{"retry_initial_delay", duration, "*", "server", "", "retry_initial_delay", "pause after the first failure, doubled with each", 1, day},
+    Option{"retry_max_delay", duration, "*", "server", "", "retry_max_delay", "longest pause between attempts", 1, day},
+    Option{"request_timeout", duration, "*", "server", "", "request_timeout", "longest time one request may take", 1, day},
+    Option{"rate_limit", number, "*", "server", "", "=0", "requests per second, 0 for no limit", 0, 1'000'000},
+    Option{"sslmode", choice, "*", "server", "verify-full,verify-ca,require", "=verify-full", "how the server's certificate is checked"},
+    Option{"sslrootcert", text, "*", "server", "", "", "file with the certificate authorities to trust"},
+    Option{"sslcert", text, "*", "server", "", "", "file with the client certificate"},
+    Option{"sslkey", text, "*", "server", "", "", "file with the key of the client certificate"},
+
+    Option{"username", text, "neo4j", "mapping", "", "", "user name at the server"},
+    Option{"username_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+    Option{"password", text, "neo4j", "mapping", "", "", "password of that user"},
+    Option{"password_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+    Option{"bearer_token", text, "neo4j", "mapping", "", "", "token that is sent in place of user name and password"},
+    Option{"bearer_token_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+
+    Option{"key", columns, "*", "sync", "", "", "columns that identify the entity; default: the primary key"},
+    Option{"columns", columns, "*", "sync", "", "", "columns that are sent; default: all"},
+    Option{"exclude", columns, "*", "sync", "", "", "columns that are not sent"},
+    Option{"filter", expression, "*", "sync", "", "", "condition on the row: should it be synced?"},
+    Option{"on_filtered", choice, "*", "sync", "remove,keep", "=remove", "what happens to a row that no longer matches the filter"},
+    Option{"on_delete", choice, "*", "sync", "remove,keep", "=remove", "what happens at the target when a row is deleted"},
+    Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
+    Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
+    Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
+    Option{"relationships", object, "neo4j", "sync", "off", "", "per foreign key: type, label of the parent, direction; or off"},
+    Option{"relationship", object, "neo4j", "sync", "on,off", "", "whether and how the row itself is a relationship (a join table)"},
+    Option{"properties", object, "neo4j", "sync", "", "", "column to property"},
+};
+
+constexpr std::string_view level_name(Level level)
+{
+    switch (level) {
+    case Level::server:
+        return "server";
+    case Level::user_mapping:
+        return "mapping";
+    case Level::sync:
+        return "sync";
+    }
+    return "";
+}
+
+constexpr std::string_view level_text(Level level)
+{
+    switch (level) {
+    case Level::server:
+        return "server";
+    case Level::user_mapping:
+        return "user mapping";
+    case Level::sync:
+        return "sync";
+    }
+    return "";
+}
+
+bool allowed(const Option &option, std::string_view kind, Level level)
+{
+    return (option.kinds == "*" || lists(option.kinds, kind)) && lists(option.levels, level_name(level));
+}
+
+std::string quoted(std::string_view text) { return "\"" + std::string{text} + "\""; }
+
+OptionError unknown_option(std::string_view kind, Level level, std::string_view name)
+{
+    OptionError error{true, "invalid option " + quoted(name) + " for a " + std::string{level_text(level)} + " of kind " + quoted(kind), {}};
+    const auto valid = option_names(kind, level);
+    for (const auto other : {Level::server, Level::user_mapping, Level::sync})
+        if (other != level && find_option(kind, other, name) != nullptr) {
+            error.hint = "It is an option of the " + std::string{level_text(other)} + ".";
+            return error;
+        }
+    if (const auto near = nearest(name, valid); !near.empty())
+        error.hint = "Perhaps you meant the option " + quoted(near) + ".";
+    else if (valid.empty())
+        error.hint = "There are no valid options in this context.";
+    else
+        error.hint = "Valid options in this context are: " + join(valid, ", ") + ".";
+    return error;
+}
+
+template <typename Number> std::optional<Number> whole_number(std::string_view text)
+{
+    Number result{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
+    if (error != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    return result;
+}
+
+std::string range(const Option &option, std::string_view unit)
+{
+    const auto plain = [](double value) { return std::to_string(static_cast<std::int64_t>(value)); };
+    return "The value must be between " + plain(option.least) + " and " + plain(option.most) + std::string{unit} + ".";
+}
+
+/// The hint for a value that does not fit the option; nullopt: it fits.
+std::optional<std::string> misfit(const Option &option, std::string_view value)
+{
+    const auto within = [&](double it) { return it >= option.least && it <= option.most; };
+    switch (option.type) {
+    case boolean:
+        (void)parse_boolean(value);
+        return std::nullopt;
+    case integer: {
+        const auto it = whole_number<std::int32_t>(value);
+        return it && within(*it) ? std::nullopt : std::optional{range(option, "")};
+    }
+    case number: {
+        const auto it = whole_number<double>(value);
+        return it && within(*it) ? std::nullopt : std::optional{range(option, "")};
+    }
+    case duration:
+        return within(static_cast<double>(parse_duration(value).count())) ? std::nullopt : std::optional{range(option, " ms")};
+    case columns:
+        (void)parse_columns(value);
+        return std::nullopt;
+    case object:
+        if (lists(option.choices, value) || is_json_object(value))
+            return std::nullopt;
+        return option.choices.empty() ? "The value must be a JSON object."
+                                      : "The value must be a JSON object, or one of: " + spaced(option.choices) + ".";
+    case choice:
+        return lists(option.choices, value) ? std::nullopt : std::optional{"Valid values are: " + spaced(option.choices) + "."};
+    case choices:
+        for (const auto &word : parse_columns(value))
+            if (!lists(option.choices, word))
+                return "Valid values are: " + spaced(option.choices) + ".";
+        return std::nullopt;
+    case url: {
+        if (const auto http = http_url(value))
+            return "The server is reached over HTTP: " + *http + ".";
+        const auto problem = url_problem(value);
+        return problem.empty() ? std::nullopt : std::optional{problem};
+    }
+    case text:
+    case expression:
+        break;
+    }
+    if (value.find_first_not_of(" \t\r\n") == std::string_view::npos)
+        return "The value must not be empty.";
+    if (option.type == text && has_control_characters(value))
+        return "The value must not contain control characters.";
+    return std::nullopt;
+}
+
+} // namespace
+
+std::span<const Option> options() { return table; }
+
+const Option *find_option(std::string_view kind, Level level, std::string_view name)
+{
+    const auto found = std::ranges::find_if(table, [&](const Option &option) { return option.name == name && allowed(option, kind, level); });
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> option_names(std::string_view kind, Level level)
+{
+    std::vector<std::string_view> names;
+    for (const auto &option : table)
+        if (allowed(option, kind, level))
+            names.push_back(option.name);
+    return names;
+}
+
+std::optional<OptionError> check_option(std::string_view kind, Level level, std::string_view name, std::string_view value)
+{
+    const auto *const option = find_option(kind, level, name);
+    if (option == nullptr)
+        return unknown_option(kind, level, name);
+    std::string hint;
+    try {
+        const auto problem = misfit(*option, value);
+        if (!problem)
+            return std::nullopt;
+        hint = *problem;
+    } catch (const std::invalid_argument &error) {
+        hint = error.what();
+    }
+    // A secret is never shown, nor is a URL that carries one.
+    const bool hidden = level == Level::user_mapping || (option->type == url && value.find('@') != std::string_view::npos) || value.size() > 200;
+    return OptionError{false, "invalid value for option " + quoted(name) + (hidden ? "" : ": " + quoted(value)), hint};
+}
+
+bool is_secret(std::string_view name)
+{
+    const auto *const option = std::ranges::find_if(table, [&](const Option &it) { return it.name == name && it.levels == "mapping"; });
+    return option != table.end() && !name.ends_with("_file") && name != "username";
+}
+
+} // namespace autosync::config
