@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace autosync::outbox {
@@ -14,15 +15,13 @@ enum class Operation : std::uint8_t {
     insert = 1,
     update = 2,
     remove = 3,
-    truncate = 4, ///< no key: whatever the target holds from this table becomes suspect
-    publish = 5,  ///< marked by hand
-    unpublish = 6 ///< marked by hand: removed until the next change of the row
+    truncate = 4 ///< no key: whatever the target holds from this table becomes suspect
 };
 
 /// What many events of a chunk share.
 struct Topic {
-    std::uint32_t table = 0;               ///< oid of the synced table
-    std::vector<std::string> targets;      ///< names
+    std::uint32_t table = 0;          ///< oid of the synced table
+    std::vector<std::string> targets; ///< names
     std::string correlation_id;
     std::string origin;
 
@@ -30,25 +29,37 @@ struct Topic {
 };
 
 struct Event {
-    std::uint32_t topic = 0;               ///< index into the chunk's topics
+    std::uint32_t topic = 0; ///< index into the chunk's topics
     Operation operation = Operation::update;
-    bool rekeyed = false;                  ///< the key was given up by a key change: its absence removes, whatever the operations say
-    std::vector<std::string> key;          ///< canonical text per key column
-    std::vector<std::uint16_t> changed;    ///< attribute numbers that an update changed, ascending
+    bool rekeyed = false;               ///< the key was given up by a key change: its absence removes, whatever the operations say
+    std::vector<std::string> key;       ///< canonical text per key column
+    std::vector<std::uint16_t> changed; ///< attribute numbers that an update changed, ascending
 };
+
+/// An event as capture holds it: the key already packed (see pack_text), the changed attributes as a bitmap (bit n-1 = attribute n).
+struct PackedEvent {
+    Operation operation = Operation::update;
+    bool rekeyed = false;
+    std::uint8_t key_columns = 0;
+    std::string_view key;
+    std::string_view changed;
+};
+
+void pack_number(std::string &out, std::uint64_t number); ///< LEB128
+void pack_text(std::string &out, std::string_view text);  ///< length, bytes
 
 /// Appends events until the chunk is full; then take() it and start anew.
 class ChunkWriter final {
 public:
     static constexpr std::size_t capacity = 7'900; ///< bytes: with row overhead it still fits a page uncompressed
 
-    /// False when it does not fit any more (an event on its own always fits). `changed` as attribute bitmap words.
-    bool add(const Topic &topic, Operation operation, bool rekeyed, std::span<const std::string_view> key, std::span<const std::uint8_t> changed);
+    /// False when it does not fit any more (an event on its own always fits). `topic_id` names the topic among the caller's.
+    [[nodiscard]] bool add(std::uint32_t topic_id, const Topic &topic, const PackedEvent &event);
     [[nodiscard]] bool empty() const noexcept { return events_ == 0; }
     [[nodiscard]] std::string take(std::int64_t captured_at); ///< captured_at: µs since 2000-01-01, as TimestampTz
 
 private:
-    std::vector<Topic> topics_;
+    std::vector<std::uint32_t> topic_ids_;
     std::string topic_bytes_;
     std::string event_bytes_;
     std::uint32_t events_ = 0;
@@ -61,6 +72,6 @@ struct Chunk {
 };
 
 /// Throws std::runtime_error when the bytes are not a chunk.
-[[nodiscard]] Chunk read_chunk(std::span<const std::uint8_t> bytes);
+[[nodiscard]] Chunk read_chunk(std::string_view bytes);
 
 } // namespace autosync::outbox

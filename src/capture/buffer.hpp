@@ -1,0 +1,95 @@
+// The changes of the current transaction, until it commits: collapsing as it goes, aware of subtransactions.
+// Knows nothing of PostgreSQL.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "outbox/chunk.hpp"
+
+namespace autosync::capture {
+
+class Buffer final {
+public:
+    using TopicId = std::uint32_t;
+    using Index = std::uint32_t;
+
+    /// The topic's number within this transaction; equal topics get the same.
+    [[nodiscard]] TopicId intern(const outbox::Topic &topic);
+    [[nodiscard]] const outbox::Topic &topic(TopicId id) const { return topics_[id]; }
+
+    /// Notes a change made at this nesting level of transactions. A key that the same level has noted already is noted once:
+    /// targets and changed attributes are united, the operation becomes the net one.
+    Index add(int level, TopicId topic, const outbox::PackedEvent &event);
+    /// Another target wants the event too.
+    void mark(Index index, std::string_view target);
+
+    void commit_level(int level); ///< a subtransaction ended: what it noted is its parent's
+    void abort_level(int level);  ///< a subtransaction was rolled back: what it noted is forgotten
+    void clear();
+
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return arena_.size() + entries_.size() * sizeof(Entry); }
+    [[nodiscard]] std::size_t tail_bytes() const noexcept; ///< of the innermost level that noted something
+    /// Counts transactions: what intern() gave is good only while this stays the same.
+    [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+    /// Counts what made an Index invalid: entries were written, rolled back or forgotten.
+    [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+
+    /// Packs all entries (or only the innermost level's) into chunks, hands each to `write(std::string bytes)`, and forgets them.
+    template <typename Write>
+    void drain(bool tail_only, std::int64_t captured_at, Write &&write)
+    {
+        const std::size_t first = tail_only && !frames_.empty() ? frames_.back().first_entry : 0;
+        outbox::ChunkWriter writer;
+        for (std::size_t i = first; i < entries_.size(); ++i) {
+            const Entry &entry = entries_[i];
+            if (!writer.add(entry.topic, topics_[entry.topic], packed(entry))) {
+                write(writer.take(captured_at));
+                (void) writer.add(entry.topic, topics_[entry.topic], packed(entry));
+            }
+        }
+        if (!writer.empty())
+            write(writer.take(captured_at));
+        shrink(first, first < entries_.size() ? entries_[first].offset : arena_.size());
+    }
+
+private:
+    struct Entry {
+        TopicId topic;
+        std::uint32_t key_size;
+        std::size_t offset; ///< into the arena: key bytes, then the bitmap of changed attributes
+        std::uint16_t changed_size;
+        std::uint8_t key_columns;
+        outbox::Operation operation;
+        bool rekeyed;
+    };
+    struct Frame {
+        int level;
+        std::size_t first_entry;
+    };
+
+    [[nodiscard]] outbox::PackedEvent packed(const Entry &entry) const;
+    [[nodiscard]] std::size_t find(TopicId topic, std::string_view key, std::size_t hash) const;
+    [[nodiscard]] std::size_t hash_of(TopicId topic, std::string_view key) const;
+    void remember(std::size_t index, std::size_t hash);
+    void rehash();
+    void shrink(std::size_t entries, std::size_t arena);
+    void unite(Entry &entry, const outbox::PackedEvent &event);
+
+    static constexpr std::uint32_t vacant = ~std::uint32_t{0};
+
+    std::vector<outbox::Topic> topics_;
+    std::vector<Entry> entries_;
+    std::vector<Frame> frames_;
+    std::vector<std::uint32_t> slots_; ///< open addressing: indexes into entries_, some stale
+    std::size_t used_slots_ = 0;
+    std::string arena_;
+    std::uint64_t epoch_ = 1;
+    std::uint64_t generation_ = 1;
+};
+
+} // namespace autosync::capture

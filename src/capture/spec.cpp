@@ -1,0 +1,233 @@
+#include "capture/spec.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "config/options.hpp"
+#include "config/sync.hpp"
+
+namespace autosync::capture {
+
+using config::Options;
+using outbox::Operation;
+
+namespace {
+
+using Cache = std::map<Oid, std::unique_ptr<Spec>>;
+
+Cache *cache = nullptr; // per session; built on first use, never destroyed
+bool stale = false;
+
+void forget_relation(Datum, Oid) { stale = true; }
+void forget_entry(Datum, int, uint32) { stale = true; }
+
+void watch_catalogs()
+{
+    cache = new Cache; // NOLINT: lives as long as the session
+    pg::call([] {
+        CacheRegisterRelcacheCallback(forget_relation, Datum{0});
+        CacheRegisterSyscacheCallback(FOREIGNSERVEROID, forget_entry, Datum{0});
+    });
+}
+
+/// The table that declares the sync: triggers on partitions are clones of the partitioned table's.
+Oid declaring_table(Oid trigger, Oid relation)
+{
+    return pg::call([trigger, relation] {
+        Oid table = relation;
+        Relation const catalog = table_open(TriggerRelationId, AccessShareLock);
+        for (Oid at = trigger; OidIsValid(at);) {
+            ScanKeyData key;
+            ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(at));
+            SysScanDesc const scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
+            HeapTuple const tuple = systable_getnext(scan);
+            at = InvalidOid;
+            if (HeapTupleIsValid(tuple)) {
+                const auto *const row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+                table = row->tgrelid;
+                at = row->tgparentid;
+            }
+            systable_endscan(scan);
+        }
+        table_close(catalog, AccessShareLock);
+        return table;
+    });
+}
+
+/// 'enabled' of the server; a server that does not exist (yet) is taken for enabled.
+bool server_enabled(const std::string &name)
+{
+    const char *const server_name = name.c_str();
+    const char *const value = pg::call([server_name]() -> const char * {
+        const ForeignServer *const server = GetForeignServerByName(server_name, true);
+        if (server == nullptr)
+            return nullptr;
+        ListCell *cell = nullptr;
+        foreach (cell, server->options) {
+            auto *const option = lfirst_node(DefElem, cell);
+            if (strcmp(option->defname, "enabled") == 0)
+                return defGetString(option);
+        }
+        return nullptr;
+    });
+    return value == nullptr || config::parse_boolean(value);
+}
+
+unsigned operations_of(const Options &options)
+{
+    constexpr unsigned all = 1U << unsigned(Operation::insert) | 1U << unsigned(Operation::update) | 1U << unsigned(Operation::remove) |
+                             1U << unsigned(Operation::truncate);
+    const auto declared = options.find("operations");
+    if (declared == options.end())
+        return all;
+    unsigned bits = 0;
+    for (const auto &name : config::parse_columns(declared->second)) {
+        bits |= name == "insert" ? 1U << unsigned(Operation::insert) : 0U;
+        bits |= name == "update" ? 1U << unsigned(Operation::update) : 0U;
+        bits |= name == "delete" ? 1U << unsigned(Operation::remove) : 0U;
+        bits |= name == "truncate" ? 1U << unsigned(Operation::truncate) : 0U;
+    }
+    return bits;
+}
+
+AttrNumber attribute(Relation relation, std::string_view name)
+{
+    const TupleDesc shape = RelationGetDescr(relation);
+    for (int i = 0; i < shape->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(shape, i);
+        if (!column->attisdropped && name == NameStr(column->attname))
+            return column->attnum;
+    }
+    return InvalidAttrNumber;
+}
+
+/// Attribute numbers of the key, in key order; empty when there is none (any more).
+std::vector<AttrNumber> key_of(Relation relation, const Options &options)
+{
+    std::vector<AttrNumber> numbers;
+    if (const auto declared = options.find("key"); declared != options.end()) {
+        for (const auto &name : config::parse_columns(declared->second)) {
+            numbers.push_back(attribute(relation, name));
+            if (numbers.back() == InvalidAttrNumber)
+                return {};
+        }
+        return numbers;
+    }
+    struct Columns {
+        int count;
+        AttrNumber numbers[INDEX_MAX_KEYS];
+    };
+    const Columns primary = pg::call([relation] {
+        Columns found{};
+        list_free(RelationGetIndexList(relation));
+        if (!OidIsValid(relation->rd_pkindex))
+            return found;
+        HeapTuple const tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relation->rd_pkindex));
+        if (!HeapTupleIsValid(tuple))
+            return found;
+        const auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+        found.count = index->indnkeyatts;
+        for (int i = 0; i < found.count; ++i)
+            found.numbers[i] = index->indkey.values[i];
+        ReleaseSysCache(tuple);
+        return found;
+    });
+    numbers.assign(primary.numbers, primary.numbers + primary.count);
+    return numbers;
+}
+
+void use(std::string &bitmap, AttrNumber number)
+{
+    const auto bit = static_cast<std::size_t>(number - 1);
+    bitmap[bit / 8] = static_cast<char>(static_cast<unsigned char>(bitmap[bit / 8]) | 1U << (bit % 8));
+}
+
+/// The columns an update must touch to matter: sent, key, foreign keys, and whatever a condition may mention.
+std::string used_columns(Relation relation, const Options &options, const std::vector<AttrNumber> &key)
+{
+    const TupleDesc shape = RelationGetDescr(relation);
+    std::string used(static_cast<std::size_t>(shape->natts + 7) / 8, '\0');
+    const auto option = [&](const char *name) {
+        const auto found = options.find(name);
+        return found == options.end() ? std::string{} : found->second;
+    };
+    const std::string filter = option("filter");
+    // Whoever mentions the table in a condition may mean the whole row.
+    const bool whole_row = filter.find(NameStr(relation->rd_rel->relname)) != std::string::npos;
+    const auto listed = config::parse_columns(option("columns"));
+    const auto excluded = config::parse_columns(option("exclude"));
+    const auto has = [](const std::vector<std::string> &names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+    for (int i = 0; i < shape->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(shape, i);
+        const std::string_view name = NameStr(column->attname);
+        const bool sent = listed.empty() ? !has(excluded, name) : has(listed, name);
+        if (!column->attisdropped && (sent || whole_row || filter.find(name) != std::string::npos))
+            use(used, column->attnum);
+    }
+    for (const AttrNumber number : key)
+        use(used, number);
+    const List *const foreign_keys = pg::call([relation] { return RelationGetFKeyList(relation); });
+    for (int i = 0; i < list_length(foreign_keys); ++i) {
+        const auto *const foreign_key = static_cast<const ForeignKeyCacheInfo *>(list_nth(foreign_keys, i));
+        for (int at = 0; at < foreign_key->nkeys; ++at)
+            use(used, foreign_key->conkey[at]);
+    }
+    return used;
+}
+
+void build(Spec &spec, const TriggerData &trigger)
+{
+    Relation const relation = trigger.tg_relation;
+    const auto declaration = config::read_arguments(*trigger.tg_trigger);
+    spec.table = declaring_table(trigger.tg_trigger->tgoid, RelationGetRelid(relation));
+    spec.target = declaration.target;
+    const auto enabled = declaration.options.find("enabled");
+    if (!server_enabled(spec.target) || (enabled != declaration.options.end() && !config::parse_boolean(enabled->second)))
+        return;
+    spec.operations = operations_of(declaration.options);
+    if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event)) {
+        const auto key = key_of(relation, declaration.options);
+        if (key.empty())
+            return;
+        for (const AttrNumber number : key) {
+            const Oid type = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
+            KeyPart part{number, {}};
+            pg::Canonical *const form = &part.form;
+            pg::call([form, type] { *form = pg::Canonical{type}; });
+            spec.key.push_back(part);
+        }
+        spec.used = used_columns(relation, declaration.options, key);
+    }
+    spec.active = true;
+}
+
+} // namespace
+
+Spec &spec_of(const TriggerData &trigger)
+{
+    if (cache == nullptr)
+        watch_catalogs();
+    if (stale) {
+        stale = false;
+        cache->clear();
+    }
+    auto &slot = (*cache)[trigger.tg_trigger->tgoid];
+    if (slot == nullptr) {
+        auto fresh = std::make_unique<Spec>();
+        try {
+            build(*fresh, trigger);
+        } catch (const pg::Error &) {
+            cache->erase(trigger.tg_trigger->tgoid);
+            throw; // a PostgreSQL error (out of memory, a cancel) is the transaction's own
+        } catch (const std::exception &) {
+            fresh->active = false; // malformed since its declaration: not the user's statement's fault
+        }
+        slot = std::move(fresh);
+    }
+    return *slot;
+}
+
+} // namespace autosync::capture

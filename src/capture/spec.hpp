@@ -1,0 +1,35 @@
+// What a capture trigger has to know of its table, looked up once per session and kept until a catalog changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "capture/buffer.hpp"
+#include "pg/canonical.hpp"
+#include "pg/postgres.hpp"
+
+namespace autosync::capture {
+
+struct KeyPart {
+    AttrNumber number = 0;
+    pg::Canonical form;
+};
+
+struct Spec {
+    bool active = false;           ///< false: nothing to note (switched off, or broken as declared: the worker and health() say so)
+    Oid table = InvalidOid;        ///< that declares the sync: for a partition its partitioned table
+    std::string target;
+    unsigned operations = 0;       ///< bits 1 << outbox::Operation
+    std::vector<KeyPart> key;
+    std::string used;              ///< bitmap of the attributes that the sync reads (bit n-1 = attribute n)
+
+    // The topic of this sync's events in the current transaction, while epoch and session settings stay the same.
+    Buffer::TopicId topic = 0;
+    std::uint64_t epoch = 0;
+};
+
+/// The spec of a trigger that is firing; built at its first use. Never raises for what was declared.
+[[nodiscard]] Spec &spec_of(const TriggerData &trigger);
+
+} // namespace autosync::capture

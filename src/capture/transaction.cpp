@@ -1,0 +1,114 @@
+#include "capture/transaction.hpp"
+
+#include "capture/wake.hpp"
+#include "outbox/append.hpp"
+#include "pg/bridge.hpp"
+#include "worker/shared.hpp"
+
+namespace autosync::capture {
+
+namespace {
+
+constexpr std::size_t early_flush_bytes = 2U << 20;
+constexpr std::size_t least_tail_bytes = 64U << 10;
+
+Buffer *changes = nullptr; // per session; never destroyed
+bool sealed = false;       // our pre-commit has run: whatever another module changes now is written at once
+bool wrote = false;        // this transaction has rows in the log
+bool wake = false;
+
+void flush(bool tail_only)
+{
+    if (changes == nullptr || changes->empty())
+        return;
+    wrote = true;
+    wake = true;
+    changes->drain(tail_only, GetCurrentTimestamp(), [](const std::string &bytes) { outbox::append(bytes); });
+}
+
+void forget()
+{
+    if (changes != nullptr && (!changes->empty() || changes->epoch() != 0))
+        changes->clear();
+    sealed = false;
+    wrote = false;
+    wake = false;
+    outbox::end_transaction();
+}
+
+void at_transaction(XactEvent event, void *)
+{
+    pg::guard([event] {
+        switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+        case XACT_EVENT_PRE_PREPARE:
+            flush(false);
+            sealed = true;
+            break;
+        case XACT_EVENT_COMMIT:
+            if (wake)
+                worker::wake(MyDatabaseId);
+            forget();
+            break;
+        case XACT_EVENT_PREPARE: // COMMIT PREPARED wakes, from another session perhaps
+        case XACT_EVENT_ABORT:
+            forget();
+            break;
+        default: // parallel workers capture nothing
+            break;
+        }
+    });
+}
+
+void at_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+    if (changes == nullptr || changes->empty())
+        return;
+    pg::guard([event] {
+        if (event == SUBXACT_EVENT_COMMIT_SUB)
+            changes->commit_level(GetCurrentTransactionNestLevel());
+        else if (event == SUBXACT_EVENT_ABORT_SUB)
+            changes->abort_level(GetCurrentTransactionNestLevel());
+    });
+}
+
+void register_callbacks()
+{
+    static bool registered = false;
+    if (registered)
+        return;
+    pg::call([] {
+        RegisterXactCallback(at_transaction, nullptr);
+        RegisterSubXactCallback(at_subtransaction, nullptr);
+    });
+    registered = true;
+}
+
+} // namespace
+
+Buffer &buffer()
+{
+    if (changes == nullptr) {
+        register_callbacks();
+        changes = new Buffer; // NOLINT: lives as long as the session
+    }
+    return *changes;
+}
+
+void noted()
+{
+    if (sealed)
+        flush(false);
+    else if (changes->bytes() > early_flush_bytes && changes->tail_bytes() > least_tail_bytes)
+        flush(true); // outer levels stay: written by the inner one they would be rolled back with it
+}
+
+bool has_pending() noexcept { return wrote || (changes != nullptr && !changes->empty()); }
+
+void wake_at_commit()
+{
+    register_callbacks();
+    wake = true;
+}
+
+} // namespace autosync::capture

@@ -1,0 +1,296 @@
+// The trigger function: which key changed, and does it matter to this sync? Everything else is somebody else's business.
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "capture/spec.hpp"
+#include "capture/transaction.hpp"
+#include "config/settings.hpp"
+#include "pg/bridge.hpp"
+
+namespace autosync::capture {
+
+using config::settings;
+using outbox::Operation;
+
+namespace {
+
+/// What happened to the row the trigger fired for. Text lies in session-long buffers that the next row reuses.
+struct RowChange {
+    Operation operation = Operation::update;
+    bool has_changes = false; ///< `changed` is filled
+    bool rekeyed = false;
+};
+StringInfoData part;     // one key column's text
+StringInfoData key;      // packed key of the row as it is now (as it was, for a delete)
+StringInfoData old_key;  // packed key the row had before a key change
+StringInfoData changed;  // bitmap of changed attributes
+
+/// Several syncs of one table fire one after the other for the same row version: the later ones mark the event that is there.
+struct LastRow {
+    std::uint64_t generation = 0; ///< of the buffer; 0: none
+    Oid relation = InvalidOid;
+    Operation operation = Operation::update;
+    ItemPointerData before{};
+    ItemPointerData after{};
+    Oid table = InvalidOid;
+    std::vector<Oid> triggers; ///< that have seen it; the first made the entries
+    std::vector<AttrNumber> key;
+    std::vector<Buffer::Index> entries;
+};
+LastRow *last_row = nullptr;
+
+void prepare_scratch()
+{
+    if (last_row != nullptr)
+        return;
+    pg::call([] {
+        MemoryContext const home = MemoryContextSwitchTo(TopMemoryContext);
+        initStringInfo(&part);
+        initStringInfo(&key);
+        initStringInfo(&old_key);
+        initStringInfo(&changed);
+        MemoryContextSwitchTo(home);
+    });
+    last_row = new LastRow; // NOLINT: lives as long as the session
+}
+
+void pack_key(const KeyPart *parts, std::size_t count, TupleTableSlot *slot, StringInfo out)
+{
+    resetStringInfo(out);
+    for (std::size_t i = 0; i < count; ++i) {
+        bool null = false;
+        const Datum value = slot_getattr(slot, parts[i].number, &null);
+        resetStringInfo(&part);
+        if (!null)
+            parts[i].form.append(&part, value);
+        auto size = static_cast<unsigned>(part.len);
+        while (size >= 0x80) {
+            appendStringInfoCharMacro(out, static_cast<char>(static_cast<std::uint8_t>(size) | 0x80U));
+            size >>= 7;
+        }
+        appendStringInfoCharMacro(out, static_cast<char>(size));
+        appendBinaryStringInfo(out, part.data, part.len);
+    }
+}
+
+/// Same bytes? A toast pointer is compared as it is: nothing is fetched.
+bool same(Datum before, Datum after, Form_pg_attribute column)
+{
+    if (column->attbyval)
+        return before == after;
+    if (column->attlen != -1)
+        return datumIsEqual(before, after, false, column->attlen);
+    const auto *const left = DatumGetPointer(before);
+    const auto *const right = DatumGetPointer(after);
+    const Size size = VARSIZE_ANY(left);
+    return size == VARSIZE_ANY(right) && memcmp(left, right, size) == 0;
+}
+
+/// Fills `changed` and tells whether any of the used attributes is among them, and whether one of the key's is.
+struct Difference {
+    bool used;
+    bool key;
+};
+Difference compare(const Spec &spec, TupleTableSlot *before, TupleTableSlot *after)
+{
+    Difference difference{false, false};
+    const TupleDesc shape = before->tts_tupleDescriptor;
+    slot_getallattrs(before);
+    slot_getallattrs(after);
+    resetStringInfo(&changed);
+    unsigned byte = 0;
+    for (int i = 0; i < shape->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(shape, i);
+        const bool differs = !column->attisdropped && (before->tts_isnull[i] != after->tts_isnull[i] ||
+                                                       (!before->tts_isnull[i] && !same(before->tts_values[i], after->tts_values[i], column)));
+        byte |= differs ? 1U << (i % 8) : 0U;
+        if (i % 8 == 7 || i == shape->natts - 1) {
+            appendStringInfoCharMacro(&changed, static_cast<char>(byte));
+            const auto at = static_cast<std::size_t>(i / 8);
+            difference.used = difference.used || (at < spec.used.size() && (static_cast<unsigned char>(spec.used[at]) & byte) != 0);
+            byte = 0;
+        }
+    }
+    for (const KeyPart &column : spec.key) {
+        const auto bit = static_cast<std::size_t>(column.number - 1);
+        difference.key = difference.key || (static_cast<unsigned char>(changed.data[bit / 8]) >> (bit % 8) & 1U) != 0;
+    }
+    return difference;
+}
+
+/// False: an update that changes nothing this sync uses.
+bool describe(const Spec &spec, const TriggerData &trigger, RowChange &row)
+{
+    const KeyPart *const parts = spec.key.data();
+    const std::size_t count = spec.key.size();
+    const Spec *const sync = &spec;
+    TupleTableSlot *const before = trigger.tg_trigslot;
+    TupleTableSlot *const after = trigger.tg_newslot;
+    RowChange *const out = &row;
+    return pg::call([=] {
+        if (out->operation != Operation::update) {
+            pack_key(parts, count, before, &key);
+            return true;
+        }
+        const Difference difference = compare(*sync, before, after);
+        out->has_changes = true;
+        if (!difference.used)
+            return false;
+        pack_key(parts, count, after, &key);
+        if (difference.key) {
+            pack_key(parts, count, before, &old_key);
+            out->rekeyed = old_key.len != key.len || memcmp(old_key.data, key.data, static_cast<std::size_t>(key.len)) != 0;
+        }
+        return true;
+    });
+}
+
+/// The topic of this sync's events, interned again when the transaction or the session's stamps have changed.
+Buffer::TopicId topic_of(Spec &spec, Buffer &changes)
+{
+    if (spec.epoch == changes.epoch()) {
+        const auto &known = changes.topic(spec.topic);
+        if (known.correlation_id == settings.correlation_id && known.origin == settings.origin)
+            return spec.topic;
+    }
+    spec.topic = changes.intern({spec.table, {spec.target}, settings.correlation_id, settings.origin});
+    spec.epoch = changes.epoch();
+    return spec.topic;
+}
+
+bool same_key_columns(const Spec &spec, const std::vector<AttrNumber> &columns)
+{
+    return std::equal(spec.key.begin(), spec.key.end(), columns.begin(), columns.end(),
+                      [](const KeyPart &column, AttrNumber number) { return column.number == number; });
+}
+
+/// The row version an earlier trigger has just noted, if it is this one.
+bool is_last_row(const Spec &spec, const TriggerData &trigger, Operation operation, const Buffer &changes)
+{
+    const LastRow &last = *last_row;
+    const Oid me = trigger.tg_trigger->tgoid;
+    return last.generation == changes.generation() && last.relation == RelationGetRelid(trigger.tg_relation) && last.operation == operation &&
+           last.table == spec.table && ItemPointerEquals(const_cast<ItemPointer>(&last.before), &trigger.tg_trigtuple->t_self) &&
+           (operation != Operation::update || ItemPointerEquals(const_cast<ItemPointer>(&last.after), &trigger.tg_newtuple->t_self)) &&
+           std::find(last.triggers.begin(), last.triggers.end(), me) == last.triggers.end() && same_key_columns(spec, last.key);
+}
+
+void remember_row(const Spec &spec, const TriggerData &trigger, Operation operation, const Buffer &changes)
+{
+    LastRow &last = *last_row;
+    last.generation = changes.generation();
+    last.relation = RelationGetRelid(trigger.tg_relation);
+    last.operation = operation;
+    last.before = trigger.tg_trigtuple->t_self;
+    if (operation == Operation::update)
+        last.after = trigger.tg_newtuple->t_self;
+    last.table = spec.table;
+    last.triggers.assign(1, trigger.tg_trigger->tgoid);
+    last.key.clear();
+    for (const KeyPart &column : spec.key)
+        last.key.push_back(column.number);
+    last.entries.clear();
+}
+
+std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
+
+/// `changed` still describes the row when an earlier trigger of the same row version has filled it.
+bool matters(const Spec &spec)
+{
+    for (std::size_t i = 0; i < spec.used.size() && i < static_cast<std::size_t>(changed.len); ++i) {
+        if ((static_cast<unsigned char>(spec.used[i]) & static_cast<unsigned char>(changed.data[i])) != 0)
+            return true;
+    }
+    return false;
+}
+
+void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
+{
+    prepare_scratch();
+    Buffer &changes = buffer();
+    if (is_last_row(spec, trigger, operation, changes)) {
+        last_row->triggers.push_back(trigger.tg_trigger->tgoid);
+        if (operation == Operation::update && !matters(spec))
+            return;
+        const Buffer::TopicId topic = topic_of(spec, changes);
+        if (changes.topic(topic).correlation_id == settings.correlation_id) {
+            for (const Buffer::Index entry : last_row->entries)
+                changes.mark(entry, spec.target);
+            return;
+        }
+    }
+    RowChange row;
+    row.operation = operation;
+    last_row->generation = 0;
+    if (!describe(spec, trigger, row))
+        return;
+    const Buffer::TopicId topic = topic_of(spec, changes);
+    const int level = GetCurrentTransactionNestLevel();
+    remember_row(spec, trigger, operation, changes);
+    const auto columns = static_cast<std::uint8_t>(spec.key.size());
+    if (row.rekeyed)
+        last_row->entries.push_back(changes.add(level, topic, {Operation::remove, true, columns, view(old_key), {}}));
+    last_row->entries.push_back(
+        changes.add(level, topic, {operation, false, columns, view(key), row.has_changes ? view(changed) : std::string_view{}}));
+    noted();
+}
+
+void note_truncate(Spec &spec)
+{
+    Buffer &changes = buffer();
+    if (last_row != nullptr)
+        last_row->generation = 0;
+    changes.add(GetCurrentTransactionNestLevel(), topic_of(spec, changes), {Operation::truncate, false, 0, {}, {}});
+    noted();
+}
+
+bool switched_on(Operation operation)
+{
+    switch (operation) {
+    case Operation::insert:
+        return settings.capture_insert;
+    case Operation::update:
+        return settings.capture_update;
+    case Operation::remove:
+        return settings.capture_delete;
+    case Operation::truncate:
+        return settings.capture_truncate;
+    }
+    return false;
+}
+
+Operation operation_of(TriggerEvent event)
+{
+    if (TRIGGER_FIRED_BY_INSERT(event))
+        return Operation::insert;
+    if (TRIGGER_FIRED_BY_UPDATE(event))
+        return Operation::update;
+    return TRIGGER_FIRED_BY_DELETE(event) ? Operation::remove : Operation::truncate;
+}
+
+void capture(const TriggerData &trigger)
+{
+    const Operation operation = operation_of(trigger.tg_event);
+    if (!settings.enabled || !switched_on(operation))
+        return;
+    Spec &spec = spec_of(trigger);
+    if (!spec.active || (spec.operations & 1U << unsigned(operation)) == 0 || spec.target == settings.origin)
+        return;
+    if (operation == Operation::truncate)
+        note_truncate(spec);
+    else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event))
+        note_row(spec, trigger, operation);
+}
+
+} // namespace
+} // namespace autosync::capture
+
+AUTOSYNC_SQL(autosync_capture)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        throw autosync::pg::Failure{ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "function \"autosync.capture\" was not called by trigger manager"};
+    autosync::capture::capture(*reinterpret_cast<const TriggerData *>(fcinfo->context));
+    return PointerGetDatum(nullptr);
+}

@@ -1,0 +1,20 @@
+// Where the three log tables are, cached until a catalog changes.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "pg/postgres.hpp"
+
+namespace autosync::outbox {
+
+inline constexpr int log_count = 3;
+
+struct LogTables {
+    std::array<Oid, log_count> tables{};
+};
+
+/// nullopt: the extension is not installed (any more).
+[[nodiscard]] std::optional<LogTables> log_tables();
+
+} // namespace autosync::outbox
