@@ -1,0 +1,23 @@
+// The text of a key: the value of its only column, or a JSON object with one field per column, always written alike.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace autosync::mapping {
+
+struct KeyPart {
+    std::string name;
+    bool number = false; ///< an integer: written bare
+};
+
+/// '42', or '{"playlist_id": 1, "track_id": 3402}' for several columns; `texts`: the canonical text of each. Any encoding that contains ASCII.
+[[nodiscard]] std::string key_text(std::span<const KeyPart> parts, std::span<const std::string> texts);
+
+/// '["1", "3402"]', and back. texts_from_json throws std::invalid_argument for anything that texts_to_json does not write.
+[[nodiscard]] std::string texts_to_json(std::span<const std::string> texts);
+[[nodiscard]] std::vector<std::string> texts_from_json(std::string_view json);
+
+} // namespace autosync::mapping
