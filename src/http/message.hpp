@@ -15,36 +15,36 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 struct Request {
     std::string method = "POST";
     std::string url;
-    Headers headers;  ///< never holds credentials: those are the connection's (see Access)
+    Headers headers; ///< never holds credentials: those are the connection's (see Access)
     std::string body;
 };
 
 /// What came back, or why nothing did.
 struct Response {
     enum class Failure : unsigned char {
-        none,       ///< a complete HTTP answer: `status`, `headers`, `body`
-        connect,    ///< nothing was sent: DNS, TCP, TLS, refused address
-        timeout,    ///< sent, no (complete) answer in time: outcome unknown
-        broken,     ///< sent, the answer ended early or was malformed: outcome unknown
-        too_large   ///< the answer exceeded the limit on decoded bytes: outcome unknown
+        none,     ///< a complete HTTP answer: `status`, `headers`, `body`
+        connect,  ///< nothing was sent: DNS, TCP, TLS, refused address
+        timeout,  ///< sent, no (complete) answer in time: outcome unknown
+        broken,   ///< sent, the answer ended early or was malformed: outcome unknown
+        too_large ///< the answer exceeded the limit on decoded bytes: outcome unknown
     };
     Failure failure = Failure::none;
-    std::string error;                                ///< human text for `failure`, without secrets
+    std::string error; ///< human text for `failure`, without secrets
     long status = 0;
-    std::string body;                                 ///< decoded, at most Limits::answer_bytes
+    std::string body; ///< decoded, at most Limits::answer_bytes
     std::string content_type;
-    std::optional<std::chrono::seconds> retry_after;  ///< parsed from Retry-After (seconds or date), clamped to [0 s, 1 day]
+    std::optional<std::chrono::seconds> retry_after; ///< parsed from Retry-After (seconds or date), clamped to [0 s, 1 day]
     std::chrono::microseconds elapsed{0};
     std::size_t sent_bytes = 0;
 };
 
 /// How a target's server is reached: the connection's secrets and security settings.
 struct Access {
-    std::string url;               ///< base URL, http or https, no trailing slash
-    std::string username;          ///< basic authentication, with `password`
+    std::string url;      ///< base URL, http or https, no trailing slash
+    std::string username; ///< basic authentication, with `password`
     std::string password;
-    std::string bearer_token;      ///< sent as 'Authorization: Bearer …'
-    Headers secret_headers;        ///< e.g. api-key
+    std::string bearer_token;            ///< sent as 'Authorization: Bearer …'
+    Headers secret_headers;              ///< e.g. api-key
     std::string sslmode = "verify-full"; ///< verify-full, verify-ca, require (no verification)
     std::string sslrootcert;
     std::string sslcert;
