@@ -4,10 +4,9 @@
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "mapping/json.hpp"
 
 namespace autosync::mapping {
 namespace {
@@ -80,25 +79,6 @@ private:
 };
 
 } // namespace
-
-std::string key_text(std::span<const KeyPart> parts)
-{
-    if (parts.size() == 1)
-        return std::string(parts[0].text);
-    std::string out = "{";
-    for (const auto &part : parts) {
-        if (out.size() > 1)
-            out += ", ";
-        json::append_string(out, part.name);
-        out += ": ";
-        if (part.integer && json::is_number(part.text))
-            out += part.text;
-        else
-            json::append_string(out, part.text);
-    }
-    out += '}';
-    return out;
-}
 
 std::vector<std::string> read_key(std::string_view key, std::span<const std::string> names)
 {

@@ -10,9 +10,9 @@ namespace {
 
 TEST(Document, OneValueOfEachKind)
 {
-    const std::vector<Column> columns{{"b", {Kind::boolean}}, {"i", {Kind::integer}}, {"r", {Kind::real}},        {"n", {Kind::decimal}},
-                                      {"t", {Kind::text}},    {"j", {Kind::json}},    {"d", {Kind::timestamptz}}, {"x", {Kind::bytes}},
-                                      {"nothing", {Kind::text}}};
+    const std::vector<Column> columns{{"b", {Kind::boolean}},     {"i", {Kind::integer}}, {"r", {Kind::real}},
+                                      {"n", {Kind::decimal}},     {"t", {Kind::text}},    {"j", {Kind::json}},
+                                      {"d", {Kind::timestamptz}}, {"x", {Kind::bytes}},   {"nothing", {Kind::text}}};
     const Row row{true,
                   std::int64_t{9223372036854775807},
                   1.0,

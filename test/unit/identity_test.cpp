@@ -12,18 +12,8 @@ const std::vector<std::string> pair{"playlist_id", "track_id"};
 
 TEST(Identity, OneColumnIsItsText)
 {
-    const std::vector<KeyPart> parts{{"id", "a\"b", false}};
-    EXPECT_EQ(key_text(parts), "a\"b");
     const std::vector<std::string> names{"id"};
     EXPECT_EQ(read_key("{\"id\": 1}", names), std::vector<std::string>{"{\"id\": 1}"});
-}
-
-TEST(Identity, SeveralColumnsAreAnObjectInKeyOrder)
-{
-    const std::vector<KeyPart> parts{{"playlist_id", "1", true}, {"track_id", "3402", true}};
-    EXPECT_EQ(key_text(parts), R"({"playlist_id": 1, "track_id": 3402})");
-    const std::vector<KeyPart> texts{{"a\"", "1", false}, {"b", "x\ny", false}};
-    EXPECT_EQ(key_text(texts), R"({"a\"": "1", "b": "x\ny"})");
 }
 
 TEST(Identity, ReadsAnyOrderAndSpacing)

@@ -54,11 +54,11 @@ TEST(Json, KeepsUtf8AndReplacesWhatIsNot)
 {
     for (const std::string_view text : {"é", "€uro", "😀", "\xF4\x8F\xBF\xBF", "aaaaaaaé😀aaaaaaaaaaaaaa€"})
         EXPECT_EQ(escaped(text), '"' + std::string(text) + '"');
-    EXPECT_EQ(escaped("a\xC3"), "\"a\xEF\xBF\xBD\"");                                     // cut off
-    EXPECT_EQ(escaped("\x80z"), "\"\xEF\xBF\xBDz\"");                                     // a piece without a start
-    EXPECT_EQ(escaped("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                       // overlong
-    EXPECT_EQ(escaped("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");       // surrogate
-    EXPECT_EQ(escaped("\xF4\x90\x80\x80").size(), 2 + 4 * 3U);                            // beyond U+10FFFF
+    EXPECT_EQ(escaped("a\xC3"), "\"a\xEF\xBF\xBD\"");                               // cut off
+    EXPECT_EQ(escaped("\x80z"), "\"\xEF\xBF\xBDz\"");                               // a piece without a start
+    EXPECT_EQ(escaped("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");                 // overlong
+    EXPECT_EQ(escaped("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""); // surrogate
+    EXPECT_EQ(escaped("\xF4\x90\x80\x80").size(), 2 + 4 * 3U);                      // beyond U+10FFFF
 }
 
 TEST(Json, IsAlwaysValidForRandomBytes)
