@@ -29,11 +29,7 @@ public:
         int8,
         oid,
         boolean,
-        text,
-        name,
-        blank_padded,
         uuid,
-        numeric,
         float4,
         float8,
         date,
@@ -41,10 +37,15 @@ public:
         timetz,
         timestamp,
         timestamptz,
+        text, ///< here begin those whose texts may be long
+        name,
+        blank_padded,
+        numeric,
         bytes,
         steady, ///< its output function heeds no setting
         other   ///< its output function may: called with the settings pinned
     };
+    [[nodiscard]] bool brief() const noexcept { return form_ < Form::text; } ///< no text needs more than 100 bytes
     [[nodiscard]] Form form() const noexcept { return form_; }
     [[nodiscard]] Oid base() const noexcept { return base_; } ///< the type below all domains
 
