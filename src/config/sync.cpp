@@ -1,0 +1,160 @@
+#include "config/sync.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <tuple>
+
+#include "config/catalog.hpp"
+#include "config/foreign_keys.hpp"
+#include "config/keys.hpp"
+#include "config/options.hpp"
+#include "pg/bridge.hpp"
+
+namespace autosync::config {
+
+namespace {
+
+void refuse_kind(const Table &table)
+{
+    const auto refuse = [&](const std::string &what, const std::string &hint) {
+        throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "cannot sync " + what + " " + shown(table), {}, hint};
+    };
+    switch (table.kind) {
+    case RELKIND_RELATION:
+    case RELKIND_PARTITIONED_TABLE:
+        break;
+    case RELKIND_VIEW:
+        refuse("view", "Changes happen in tables: sync those that the view reads.");
+    case RELKIND_MATVIEW:
+        refuse("materialized view", "Changes happen in tables: sync those that the view reads.");
+    case RELKIND_FOREIGN_TABLE:
+        refuse("foreign table", "Its rows change without PostgreSQL seeing it: sync the table where it lives.");
+    default:
+        refuse("relation", "Only tables can be synced.");
+    }
+    if (table.persistence == RELPERSISTENCE_TEMP)
+        refuse("temporary table", "Only its own session can read it.");
+    if (table.schema == "autosync" || table.schema == "pg_catalog" || table.schema == "information_schema")
+        refuse("system table", "");
+}
+
+/// The columns that are sent: all, or `columns`, or all but `exclude`.
+std::vector<const Attribute *> sent_columns(const Table &table, const mapping::Options &options)
+{
+    const auto columns = options.find("columns");
+    const auto exclude = options.find("exclude");
+    if (columns != options.end() && exclude != options.end())
+        throw pg::Failure{
+            ERRCODE_INVALID_PARAMETER_VALUE, "options \"columns\" and \"exclude\" exclude each other", {}, "Name what is sent, or what is not."};
+    std::vector<const Attribute *> chosen;
+    if (columns != options.end())
+        chosen = named_columns(table, "columns", columns->second);
+    std::vector<const Attribute *> excluded;
+    if (exclude != options.end())
+        excluded = named_columns(table, "exclude", exclude->second);
+    std::vector<const Attribute *> sent;
+    for (const auto &attribute : table.attributes)
+        if (columns == options.end() ? std::ranges::find(excluded, &attribute) == excluded.end()
+                                     : std::ranges::find(chosen, &attribute) != chosen.end())
+            sent.push_back(&attribute);
+    return sent;
+}
+
+/// What is known of a sync whatever its options say.
+Sync outline(const Table &table, const std::string &target, const mapping::Options &options)
+{
+    Sync sync;
+    sync.table = table.oid;
+    sync.owner = table.owner;
+    sync.partitioned = table.kind == RELKIND_PARTITIONED_TABLE;
+    sync.schema = table.schema;
+    sync.name = table.name;
+    sync.target = target;
+    sync.options = options;
+    sync.source.name = source_name(table.schema, table.name);
+    sync.source.table = table.name;
+    sync.source.options = options;
+    return sync;
+}
+
+/// Throws pg::Failure (or std::invalid_argument for a malformed value).
+void complete(Sync &sync, Catalog &catalog, const Table &table)
+{
+    refuse_kind(table);
+    sync.key = choose_key(table, sync.options);
+    for (const auto &column : sync.key)
+        sync.source.key.push_back(column.name);
+    for (const auto *const attribute : sent_columns(table, sync.options)) {
+        sync.columns.push_back(attribute->number);
+        sync.column_types.push_back(attribute->type);
+        sync.source.columns.push_back({attribute->name, attribute->mapped});
+    }
+    auto links = references(catalog, table, sync.target);
+    sync.source.join_table = arrange_join_table(table, sync.key, links);
+    for (auto &[link, reader] : links) {
+        sync.source.links.push_back(std::move(link));
+        sync.links.push_back(std::move(reader));
+    }
+}
+
+Sync declared(Catalog &catalog, const Table &table, const DeclaredTrigger &trigger)
+{
+    const auto &[target, options] = trigger.declaration;
+    Sync sync = outline(table, target, options);
+    sync.trigger = trigger.oid;
+    sync.enabled = trigger.enabled == TRIGGER_FIRES_ON_ORIGIN || trigger.enabled == TRIGGER_FIRES_ALWAYS;
+    sync.has_truncate_trigger = catalog.companion(table.oid, target) != nullptr;
+    sync.problem = trigger.problem;
+    if (!sync.problem.empty())
+        return sync;
+    try {
+        complete(sync, catalog, table);
+    } catch (const pg::Failure &failure) {
+        sync.problem = failure.what();
+    } catch (const std::invalid_argument &error) {
+        sync.problem = error.what();
+    }
+    return sync;
+}
+
+} // namespace
+
+Declaration read_arguments(const Trigger &trigger) { return parse_arguments({trigger.tgargs, trigger.tgargs + trigger.tgnargs}); }
+
+std::vector<Sync> load_syncs()
+{
+    Catalog catalog;
+    std::vector<Sync> syncs;
+    for (const auto &trigger : catalog.triggers())
+        if (TRIGGER_FOR_ROW(trigger.type))
+            if (const auto *const table = catalog.table(trigger.table))
+                syncs.push_back(declared(catalog, *table, trigger));
+    std::ranges::stable_sort(syncs, [](const Sync &a, const Sync &b) { return std::tie(a.table, a.target) < std::tie(b.table, b.target); });
+    return syncs;
+}
+
+std::optional<Sync> load_sync(Oid oid, const std::string &target)
+{
+    Catalog catalog;
+    const auto *const trigger = catalog.sync(oid, target);
+    const auto *const table = catalog.table(oid);
+    if (trigger == nullptr || table == nullptr)
+        return std::nullopt;
+    return declared(catalog, *table, *trigger);
+}
+
+Sync describe_sync(Oid oid, const std::string &target, const mapping::Options &options)
+{
+    Catalog catalog;
+    const auto *const table = catalog.table(oid);
+    if (table == nullptr)
+        throw pg::Failure{ERRCODE_UNDEFINED_TABLE, "relation with OID " + std::to_string(oid) + " does not exist"};
+    Sync sync = outline(*table, target, options);
+    if (const auto *const trigger = catalog.sync(oid, target))
+        sync.trigger = trigger->oid;
+    sync.has_truncate_trigger = catalog.companion(oid, target) != nullptr;
+    complete(sync, catalog, *table);
+    return sync;
+}
+
+} // namespace autosync::config
