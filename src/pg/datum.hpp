@@ -30,6 +30,14 @@ public:
 private:
     enum class Way : std::uint8_t { boolean, integer, float4, float8, raw, bytes, printed, list };
 
+    /// How the elements of a list lie in the array.
+    struct Stored {
+        Oid type = InvalidOid;
+        int16 length = 0;
+        bool by_value = false;
+        char alignment = 0;
+    };
+
     template <typename Out> [[nodiscard]] Out scalar(Datum value, bool pinned) const;
     [[nodiscard]] mapping::List list(Datum value, bool pinned) const;
     [[nodiscard]] std::string raw(Datum value) const;
