@@ -1,0 +1,254 @@
+#include "outbox/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "outbox/truncate.hpp"
+#include "pg/spi.hpp"
+#include "worker/shared.hpp"
+
+namespace autosync::outbox {
+
+namespace {
+
+enum Column : AttrNumber { column_instance = 1, column_xid, column_seq, column_data };
+
+constexpr BlockNumber rotate_blocks = 1024; // 8 MB
+
+/// An index scan over one log in order of (xid, seq). PostgreSQL's objects; freed by close(), or by the transaction's abort.
+struct LogScan {
+    Relation table;
+    Relation index;
+    IndexScanDesc scan;
+    TupleTableSlot *slot;
+    bool exhausted;
+
+    [[nodiscard]] Position position() const
+    {
+        bool null = false;
+        return {U64FromFullTransactionId(DatumGetFullTransactionId(slot_getattr(slot, column_xid, &null))),
+                DatumGetInt32(slot_getattr(slot, column_seq, &null))};
+    }
+    void advance() { exhausted = exhausted || !index_getnext_slot(scan, ForwardScanDirection, slot); }
+};
+
+LogScan open_log(Oid log, Snapshot snapshot)
+{
+    LogScan opened{};
+    opened.table = table_open(log, AccessShareLock);
+    List *const indexes = RelationGetIndexList(opened.table);
+    opened.index = index_open(linitial_oid(indexes), AccessShareLock);
+    opened.scan = index_beginscan(opened.table, opened.index, snapshot, 2, 0);
+    opened.slot = table_slot_create(opened.table, nullptr);
+    list_free(indexes);
+    return opened;
+}
+
+void close_log(LogScan &opened)
+{
+    index_endscan(opened.scan);
+    ExecDropSingleTupleTableSlot(opened.slot);
+    index_close(opened.index, AccessShareLock);
+    table_close(opened.table, AccessShareLock);
+}
+
+/// Positions the scan: all of one transaction (`exact`), or from it on.
+void seek(LogScan &opened, std::int64_t instance, std::uint64_t xid, bool exact)
+{
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], column_instance, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(instance));
+    ScanKeyInit(&keys[1], column_xid, exact ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, exact ? F_XID8EQ : F_XID8GE,
+                FullTransactionIdGetDatum(FullTransactionIdFromU64(xid)));
+    index_rescan(opened.scan, keys, 2, nullptr, 0);
+    opened.exhausted = false;
+    opened.advance();
+}
+
+/// The open logs of one scan, read as one in order of position.
+class Reader final {
+public:
+    explicit Reader(const LogTables &logs)
+    {
+        Snapshot const snapshot = GetActiveSnapshot();
+        for (std::size_t i = 0; i < log_count; ++i) {
+            LogScan *const into = &scans_[i];
+            const Oid log = logs.tables[i];
+            pg::call([=] { *into = open_log(log, snapshot); });
+        }
+    }
+    /// Not a destructor: after an error the abort of the transaction closes everything.
+    void close()
+    {
+        for (auto &each : scans_) {
+            LogScan *const opened = &each;
+            pg::call([opened] { close_log(*opened); });
+        }
+    }
+    void seek_all(std::int64_t instance, std::uint64_t xid, bool exact)
+    {
+        for (auto &each : scans_) {
+            LogScan *const opened = &each;
+            pg::call([=] { seek(*opened, instance, xid, exact); });
+        }
+    }
+    struct Found {
+        Position position;
+        std::string_view bytes; ///< until the next call
+    };
+    [[nodiscard]] std::optional<Found> current()
+    {
+        LogScan *first = nullptr;
+        Position at;
+        for (auto &each : scans_) {
+            if (each.exhausted)
+                continue;
+            LogScan *const opened = &each;
+            const Position here = pg::call([opened] { return opened->position(); });
+            if (first == nullptr || here < at) {
+                first = opened;
+                at = here;
+            }
+        }
+        if (first == nullptr)
+            return std::nullopt;
+        newest_ = first;
+        const auto *const bytes = pg::call([first] {
+            bool null = false;
+            return DatumGetByteaPP(slot_getattr(first->slot, column_data, &null));
+        });
+        return Found{at, {VARDATA_ANY(bytes), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(bytes))}};
+    }
+    void advance()
+    {
+        LogScan *const opened = newest_;
+        pg::call([opened] { opened->advance(); });
+    }
+
+private:
+    std::array<LogScan, log_count> scans_{};
+    LogScan *newest_ = nullptr;
+};
+
+bool seen_by_all(const std::vector<Cursor> &cursors, std::uint64_t xid)
+{
+    return std::all_of(cursors.begin(), cursors.end(), [xid](const Cursor &cursor) { return cursor.passed.sees(xid); });
+}
+
+/// A look without locks at what is usually passed last: the newest transaction.
+bool newest_passed(int log, std::int64_t instance, const std::vector<Cursor> &cursors)
+{
+    const auto newest = pg::execute_one("SELECT xid FROM autosync.log_" + std::to_string(log) + " WHERE instance = $1::int8 ORDER BY instance DESC, xid DESC LIMIT 1",
+                                        {std::to_string(instance)});
+    return !newest || seen_by_all(cursors, std::stoull(*newest));
+}
+
+/// Is everything in this log passed by all cursors? Asked under the lock that keeps writers out.
+bool all_passed(int log, std::int64_t instance, const std::vector<Cursor> &cursors)
+{
+    const auto rows =
+        pg::execute("SELECT DISTINCT xid FROM autosync.log_" + std::to_string(log) + " WHERE instance = $1::int8", {std::to_string(instance)}, true);
+    return std::all_of(rows.begin(), rows.end(), [&](const auto &row) { return seen_by_all(cursors, std::stoull(row[0].value_or("0"))); });
+}
+
+BlockNumber blocks(Oid log)
+{
+    return pg::call([log] {
+        Relation const relation = table_open(log, AccessShareLock);
+        const BlockNumber count = RelationGetNumberOfBlocks(relation);
+        table_close(relation, AccessShareLock);
+        return count;
+    });
+}
+
+} // namespace
+
+Horizon current_horizon()
+{
+    return Horizon::parse(pg::execute_one("SELECT pg_current_snapshot()", {}, true).value_or("1:1:"));
+}
+
+bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std::optional<Position> after,
+          const std::function<bool(Position, std::string_view)> &visit)
+{
+    const auto logs = log_tables();
+    if (!logs)
+        return true;
+    Reader reader{*logs};
+    bool stopped = false;
+    const auto read = [&] {
+        for (; !stopped; reader.advance()) {
+            const auto found = reader.current();
+            if (!found || found->position.xid >= upto.xmax)
+                return;
+            if ((after && found->position <= *after) || !upto.sees(found->position.xid) || passed.sees(found->position.xid))
+                continue;
+            stopped = !visit(found->position, found->bytes);
+        }
+    };
+    // Transactions that were in progress when `passed` was taken, one by one; then everything that began later.
+    for (const std::uint64_t xid : passed.in_progress) {
+        if (stopped || (after && xid < after->xid) || !upto.sees(xid))
+            continue;
+        reader.seek_all(instance, xid, true);
+        read();
+    }
+    if (!stopped) {
+        reader.seek_all(instance, after && after->xid > passed.xmax ? after->xid : passed.xmax, false);
+        read();
+    }
+    reader.close();
+    return !stopped;
+}
+
+bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::function<bool(Position, std::string_view)> &visit)
+{
+    const Horizon now = current_horizon();
+    const auto beyond_stretch = [&](Position at, std::string_view bytes) {
+        // Inside the stretch under way everything up to the position is done.
+        if (cursor.upto && cursor.position && cursor.upto->sees(at.xid) && at <= *cursor.position)
+            return true;
+        return visit(at, bytes);
+    };
+    return scan(instance, cursor.passed, now, std::nullopt, beyond_stretch);
+}
+
+void rotate(std::int64_t instance, const std::vector<Cursor> &cursors)
+{
+    const auto logs = log_tables();
+    if (!logs)
+        return;
+    std::array<BlockNumber, log_count> size{};
+    pg::transaction([&] {
+        for (std::size_t i = 0; i < log_count; ++i)
+            size[i] = blocks(logs->tables[i]);
+    });
+    const int current = static_cast<int>(worker::write_log(MyDatabaseId) % log_count);
+    int vacant = -1;
+    for (int i = 0; i < log_count; ++i) {
+        if (i == current)
+            continue;
+        bool empty = size[static_cast<std::size_t>(i)] == 0;
+        if (!empty) {
+            pg::transaction([&] {
+                const auto passed = [&] {
+                    const pg::ActiveSnapshot snapshot;
+                    return all_passed(i, instance, cursors);
+                };
+                const pg::ActiveSnapshot snapshot;
+                empty = newest_passed(i, instance, cursors) && truncate_in_place("autosync.log_" + std::to_string(i), passed);
+            });
+        }
+        vacant = empty && vacant < 0 ? i : vacant;
+    }
+    if (size[static_cast<std::size_t>(current)] > rotate_blocks && vacant >= 0)
+        worker::set_write_log(MyDatabaseId, static_cast<std::uint32_t>(vacant));
+}
+
+std::int64_t log_bytes()
+{
+    return std::stoll(pg::execute_one("SELECT sum(pg_total_relation_size(format('autosync.log_%s', i)::regclass)) FROM generate_series(0, 2) AS i")
+                          .value_or("0"));
+}
+
+} // namespace autosync::outbox
