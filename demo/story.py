@@ -1,0 +1,155 @@
+"""The demo's story, told to a terminal: each SQL statement, its result, and what the other side holds, with the time from commit to arrival."""
+import os
+import sys
+import time
+
+import psycopg2
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts"))
+from neo4j_client import Neo4j, table
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PATIENCE = 60  # seconds
+
+
+def say(text):
+    print("\n" + ("\033[1m%s\033[0m" % text if sys.stdout.isatty() else text), flush=True)
+
+
+class Shop:
+    def __init__(self):
+        self.connection = psycopg2.connect(dbname="shop")
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+        self.committed = time.monotonic()
+
+    def run(self, statement, show=None, expanded=False):
+        """Runs and shows a statement; `show` replaces the text of one that carries a secret."""
+        print("\nshop=# " + (show or statement).replace("\n", "\n       "), flush=True)
+        self.cursor.execute(statement)
+        self.committed = time.monotonic()
+        if self.cursor.description is None:
+            print(self.cursor.statusmessage)
+            return None
+        columns = [column.name for column in self.cursor.description]
+        rows = self.cursor.fetchall()
+        if expanded:
+            width = max(map(len, columns))
+            for row in rows:
+                print("\n".join(" %s | %s" % (name.ljust(width), "" if value is None else value) for name, value in zip(columns, row)))
+        else:
+            print(table(columns, rows))
+        return rows
+
+    def value(self, query):
+        self.cursor.execute(query)
+        return self.cursor.fetchone()[0]
+
+
+def wait_for(question, expected):
+    """Asks until the answer is as expected; how long after that became so, or ends the demo."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        answer = question()
+        if answer == expected:
+            return time.monotonic()
+        if time.monotonic() > deadline:
+            sys.exit("demo: after %d s the answer is still %r instead of %r" % (PATIENCE, answer, expected))
+        time.sleep(0.001)
+
+
+class Graph:
+    def __init__(self, shop):
+        self.shop = shop
+        self.neo4j = Neo4j.from_environment()
+
+    def shows(self, query, expected):
+        """Waits until the graph answers as expected, and shows that answer."""
+        arrived = wait_for(lambda: self.neo4j.rows(query), expected)
+        print("\nneo4j> " + query)
+        print(table(*self.neo4j.run(query)))
+        print("       … %.0f ms after the commit" % ((arrived - self.shop.committed) * 1000), flush=True)
+
+
+def act_one(shop):
+    say("Act one: what would be sent? A small shop, and a target that lives in PostgreSQL itself")
+    print("\nshop=# \\i demo/shop.sql")
+    with open(os.path.join(HERE, "shop.sql"), encoding="utf-8") as script:
+        shop.cursor.execute(script.read())
+    shop.run("SELECT (SELECT count(*) FROM customers) AS customers, (SELECT count(*) FROM orders) AS orders, (SELECT count(*) FROM order_lines) AS order_lines,\n"
+             "  (SELECT count(*) FROM products) AS products, (SELECT count(*) FROM categories) AS categories, (SELECT count(*) FROM product_tags) AS product_tags")
+    shop.run("CREATE EXTENSION autosync")
+    shop.run("CREATE SERVER trial FOREIGN DATA WRAPPER autosync_test")
+    shop.run("SELECT autosync.adopt_database()")
+    shop.run("""SELECT autosync.add_sync('categories', 'trial', '{"exclude": ["parent_id"]}', backfill => false)""")
+    say("From now on every commit counts, and nothing but commits")
+    shop.run("INSERT INTO categories VALUES (6, 'Maps', 2)")
+    shop.run("UPDATE categories SET name = 'Maps and globes' WHERE id = 6")
+    shop.run("BEGIN; DELETE FROM categories WHERE id = 6; ROLLBACK")
+    shop.run("INSERT INTO categories VALUES (7, 'Mistakes', 1)")
+    shop.run("DELETE FROM categories WHERE id = 7")
+    committed = shop.committed
+    arrived = wait_for(lambda: shop.value("SELECT autosync.wait_delivered('trial', '10s')"), True)
+    print("       … all delivered %.0f ms after the last commit" % ((arrived - committed) * 1000))
+    shop.run("SELECT sent_id, source, key, operation, document, sent_at FROM autosync.sent ORDER BY sent_id")
+    shop.run("SELECT autosync.drop_sync('categories', 'trial')")
+
+
+def act_two(shop):
+    say("Act two: the whole shop lives in Neo4j, by itself")
+    graph = Graph(shop)
+    options = '{"username": "%s", "password": "%s"}'
+    call = "SELECT autosync.add_target('graph', '%s', '%s')"
+    shop.run(call % (graph.neo4j.url, options % (graph.neo4j.user, graph.neo4j.password)), show=call % (graph.neo4j.url, options % ("neo4j", "…")))
+    shop.run("SELECT * FROM autosync.check_target('graph')")
+    say("What it makes of the tables: labels, and relationships from the foreign keys; product_tags is one itself")
+    shop.run("SELECT source, label, relationships FROM autosync.add_schema('public', 'graph')")
+    started = shop.committed
+    say("The rows that exist already are on their way")
+    while True:
+        shop.cursor.execute("SELECT source, done, total, percent, rate, eta FROM autosync.stat_progress ORDER BY source")
+        rows = shop.cursor.fetchall()
+        if rows:
+            print(table([column.name for column in shop.cursor.description], rows), flush=True)
+        if shop.value("SELECT autosync.wait_delivered('graph', '1s')"):
+            break
+        if time.monotonic() - started > 300:
+            sys.exit("demo: the backfill has not ended after 300 s")
+    print("       … all there after %.1f s" % (time.monotonic() - started))
+    shop.committed = started
+    graph.shows("MATCH (n) UNWIND labels(n) AS label WITH label WHERE NOT label STARTS WITH '_' RETURN label, count(*) AS nodes ORDER BY label",
+                [["categories", 6], ["customers", 500], ["order_lines", 6000], ["orders", 2000], ["products", 200], ["tags", 3]])
+
+    say("Insert")
+    shop.run("INSERT INTO customers VALUES (1001, 'Hedy Lamarr', 'hedy@example.org', 'Vienna', '2024-11-09')")
+    graph.shows("MATCH (c:customers {id: 1001}) RETURN c.name, c.city, c.joined", [["Hedy Lamarr", "Vienna", "2024-11-09"]])
+    shop.run("INSERT INTO orders VALUES (9001, 1001, '2024-11-21 10:00+00', 'wrap it')")
+    graph.shows("MATCH (o:orders)-[:CUSTOMER]->(c:customers {id: 1001}) RETURN o.id, o.note, c.name", [[9001, "wrap it", "Hedy Lamarr"]])
+    say("Update")
+    shop.run("UPDATE customers SET city = 'Los Angeles' WHERE id = 1001")
+    graph.shows("MATCH (c:customers {id: 1001}) RETURN c.name, c.city", [["Hedy Lamarr", "Los Angeles"]])
+    say("Move of a foreign key: the order was somebody else's")
+    shop.run("UPDATE orders SET customer_id = 1 WHERE id = 9001")
+    graph.shows("MATCH (o:orders {id: 9001})-[:CUSTOMER]->(c:customers) RETURN o.id, c.id", [[9001, 1]])
+    say("Key change: the old node goes, the new one comes, and what points at it follows")
+    before = shop.value("SELECT count(*) FROM product_tags WHERE tag = 'gift'")
+    shop.run("UPDATE tags SET tag = 'present' WHERE tag = 'gift'")
+    graph.shows("MATCH (t:tags) OPTIONAL MATCH (:products)-[r:PRODUCT_TAGS]->(t) WITH t, count(r) AS products WHERE t.tag IN ['gift', 'present'] RETURN t.tag, products",
+                [["present", before]])
+    say("Delete")
+    shop.run("DELETE FROM orders WHERE id = 9001")
+    graph.shows("MATCH (o:orders {id: 9001}) RETURN count(o) AS orders", [[0]])
+    say("Truncate")
+    shop.run("TRUNCATE product_tags")
+    graph.shows("MATCH (:products)-[r:PRODUCT_TAGS]->(:tags) RETURN count(r) AS tagged", [[0]])
+    say("Rollback: what never happened never arrives")
+    shop.run("BEGIN; UPDATE customers SET name = 'Nobody' WHERE id = 1001; ROLLBACK")
+    shop.run("SELECT autosync.wait_delivered('graph')")
+    graph.shows("MATCH (c:customers {id: 1001}) RETURN c.name", [["Hedy Lamarr"]])
+
+    say("How it is doing: this view is the first place to look, also at three in the morning")
+    shop.run("SELECT * FROM autosync.stat_targets WHERE target = 'graph'", expanded=True)
+
+
+if __name__ == "__main__":
+    {"one": act_one, "two": act_two}[sys.argv[1]](Shop())

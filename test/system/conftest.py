@@ -1,0 +1,188 @@
+"""Private servers for the system tests: PostgreSQL and Neo4j once per session, a database and an empty graph per test module."""
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import psycopg2
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from neo4j_client import Neo4j  # noqa: E402
+
+
+def script(*command, check=True, timeout=600):
+    return subprocess.run([str(ROOT / "scripts" / command[0]), *command[1:]], check=check, timeout=timeout, stdout=subprocess.PIPE, text=True).stdout
+
+
+def settings(*command):
+    """What a script's `env` exports, as a dictionary."""
+    words = script(*command).replace("export ", "").split()
+    return dict(word.split("=", 1) for word in words)
+
+
+class Server:
+    """The private PostgreSQL."""
+
+    def __init__(self):
+        script("postgres", "wipe")
+        script("postgres", "install")
+        self.start()
+        self.environment = settings("postgres", "env")
+
+    @staticmethod
+    def start():
+        script("postgres", "start")
+
+    @staticmethod
+    def stop(mode="fast"):
+        script("postgres", "stop", mode)
+
+    def kill(self):
+        """kill -9 of the postmaster; the others find it gone and end without another word, as in a crash."""
+        data = pathlib.Path(self.environment["AUTOSYNC_DATA"])
+        postmaster = int((data / "postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(postmaster)], stdout=subprocess.PIPE, text=True).stdout.split()
+        for process in [postmaster, *map(int, children)]:
+            try:
+                os.kill(process, 9)
+            except ProcessLookupError:
+                pass
+        deadline = time.monotonic() + 20
+        while any(os.path.exists("/proc/%s/exe" % process) and os.path.realpath("/proc/%s/exe" % process).endswith("postgres") for process in children):
+            assert time.monotonic() < deadline, "processes of the killed server are still there"
+            time.sleep(0.05)
+        # Its lock file outlives it; the pid may be somebody else's by now.
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+    def connect(self, database):
+        connection = psycopg2.connect(host=self.environment["PGHOST"], port=self.environment["PGPORT"], user="postgres", dbname=database)
+        connection.autocommit = True
+        return connection
+
+
+class Database:
+    """A fresh database with the extension."""
+
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+        self.connection = None
+        with server.connect("postgres").cursor() as cursor:
+            cursor.execute('DROP DATABASE IF EXISTS "%s" WITH (FORCE)' % name)
+            cursor.execute('CREATE DATABASE "%s"' % name)
+        self.execute("CREATE EXTENSION autosync")
+
+    def connect(self):
+        return self.server.connect(self.name)
+
+    def execute(self, statement, *arguments):
+        """Rows of a statement, or None; connects again after the server was gone."""
+        if self.connection is None or self.connection.closed:
+            self.connection = self.connect()
+        with self.connection.cursor() as cursor:
+            try:
+                cursor.execute(statement, arguments or None)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if self.connection.closed:
+                    self.connection = None
+                raise
+            return cursor.fetchall() if cursor.description else None
+
+    def value(self, statement, *arguments):
+        return self.execute(statement, *arguments)[0][0]
+
+    def load(self, path):
+        script("postgres", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.name, "-f", str(path))
+
+    def add_graph(self, neo4j, **options):
+        # Short delays, so that a target that was down is found again soon.
+        self.execute("CREATE SERVER graph FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url '%s', retry_initial_delay '200ms', retry_max_delay '1s')" % neo4j.url)
+        self.execute("CREATE USER MAPPING FOR PUBLIC SERVER graph OPTIONS (username '%s', password '%s')" % (neo4j.user, neo4j.password))
+        self.execute("SELECT autosync.adopt_database()")
+
+    def wait_delivered(self, target="graph", timeout=180):
+        """Waits until all that is committed has arrived, and says what is in the way if it does not."""
+        if self.value("SELECT autosync.wait_delivered(%s, %s)", target, "%d s" % timeout):
+            return
+        state = self.execute("SELECT row_to_json(t)::text FROM autosync.stat_targets t")
+        failed = self.execute("SELECT row_to_json(f)::text FROM autosync.failed_events f LIMIT 5")
+        progress = self.execute("SELECT row_to_json(p)::text FROM autosync.stat_progress p")
+        pytest.fail("not delivered within %d s\nstat_targets: %s\nfailed_events: %s\nstat_progress: %s" % (timeout, state, failed, progress))
+
+
+class PrivateNeo4j(Neo4j):
+    def __init__(self):
+        script("neo4j", "wipe")
+        script("neo4j", "start")
+        environment = settings("neo4j", "env")
+        super().__init__(environment["NEO4J_URL"], environment["NEO4J_USER"], environment["NEO4J_PASSWORD"])
+
+    @staticmethod
+    def start():
+        script("neo4j", "start")
+
+    @staticmethod
+    def stop():
+        script("neo4j", "stop")
+
+    def clear(self):
+        while self.rows("MATCH (n) WITH n LIMIT 5000 DETACH DELETE n RETURN count(n)")[0][0] > 0:
+            pass
+        for (name,) in self.rows("SHOW CONSTRAINTS YIELD name RETURN name"):
+            self.rows("DROP CONSTRAINT `%s`" % name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_folders():
+    """Run by hand, these tests do not touch the servers of scripts/postgres and scripts/neo4j; scripts/check names folders itself."""
+    base = os.environ.get("TMPDIR", "/tmp")
+    os.environ.setdefault("AUTOSYNC_ROOT", "%s/autosync-system-%d" % (base, os.getuid()))
+    os.environ.setdefault("NEO4J_DIR", os.environ["AUTOSYNC_ROOT"] + "-neo4j")
+
+
+@pytest.fixture(scope="session")
+def server(private_folders):
+    server = Server()
+    yield server
+    # The server's log stays behind for whoever asks why a test failed.
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def neo4j(private_folders):
+    neo4j = PrivateNeo4j()
+    yield neo4j
+    script("neo4j", "wipe")
+
+
+@pytest.fixture(scope="module")
+def database(server, request):
+    database = Database(server, request.module.__name__.split(".")[-1])
+    yield database
+    if database.connection is not None:
+        database.connection.close()
+    with server.connect("postgres").cursor() as cursor:
+        cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % database.name)
+
+
+@pytest.fixture(scope="module")
+def graph(neo4j):
+    """Neo4j, emptied."""
+    neo4j.clear()
+    return neo4j
+
+
+@pytest.fixture(scope="session")
+def cypher(neo4j):
+    return neo4j.rows
+
+
+@pytest.fixture(scope="session")
+def chinook():
+    path = pathlib.Path(os.environ.get("AUTOSYNC_SHARED", ROOT.parent / "shared")) / "data" / "chinook.sql"
+    if not path.exists():
+        pytest.skip("%s is not there (AUTOSYNC_SHARED names the folder that holds data/chinook.sql)" % path)
+    return path
