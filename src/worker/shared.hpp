@@ -20,11 +20,13 @@ struct DatabaseSlot {
     bool wanted;                ///< somebody asks for a worker
     bool exhausted;             ///< the worker ended by itself: nothing pressing until wanted again
     pid_t worker;               ///< 0: none
-    Latch *latch;               ///< of the worker
+    Latch *latch;               ///< of the worker; null as soon as it leaves
     pid_t evicted_by;           ///< a backend that needs the database to itself; no worker while it lives
-    int failures;               ///< starts that failed in a row
+    bool renew;                 ///< the worker is to be replaced: the settings of the database have changed
+    int failures;               ///< workers that failed in a row
+    std::uint32_t starts;       ///< workers so far
     TimestampTz next_start;     ///< not before
-    TimestampTz started_at;     ///< of the last worker; 0: never looked at
+    TimestampTz started_at;     ///< of the last worker
     TimestampTz ended_at;       ///< of the last worker
     pg_atomic_uint32 awake;     ///< set by the first commit since the worker last looked
     pg_atomic_uint32 write_log; ///< which of the three log tables writers append to
