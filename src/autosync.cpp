@@ -2,8 +2,9 @@
 
 #include "config/settings.hpp"
 #include "pg/bridge.hpp"
+#include "worker/hooks.hpp"
+#include "worker/launcher.hpp"
 #include "worker/shared.hpp"
-#include "worker/worker.hpp"
 
 extern "C" {
 
