@@ -25,10 +25,13 @@ void refuse_kind(const Table &table)
         break;
     case RELKIND_VIEW:
         refuse("view", "Changes happen in tables: sync those that the view reads.");
+        break;
     case RELKIND_MATVIEW:
         refuse("materialized view", "Changes happen in tables: sync those that the view reads.");
+        break;
     case RELKIND_FOREIGN_TABLE:
         refuse("foreign table", "Its rows change without PostgreSQL seeing it: sync the table where it lives.");
+        break;
     default:
         refuse("relation", "Only tables can be synced.");
     }

@@ -34,7 +34,7 @@ ErrorData *detail::trap(void (*body)(void *), void *closure)
 {
     MemoryContext const home = CurrentMemoryContext;
     const ErrorStack stack;
-    ErrorData *report = nullptr;
+    ErrorData *volatile report = nullptr; // set after a longjmp has come back here
     sigjmp_buf here;
 
     if (sigsetjmp(here, 0) == 0) {
