@@ -6,7 +6,9 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/message.hpp"
@@ -23,9 +25,9 @@ struct Settings {
 struct Result {
     enum class State : std::uint8_t { open, delivered, refused };
     State state = State::open; ///< open after finished(): not delivered, because of the target as a whole
-    std::string message;       ///< why it was refused
+    std::string message;       ///< why it was refused; fit for a table, as all texts that come out of a delivery
     http::Request request;     ///< that was refused, standing alone
-    std::string answer;        ///< to it, shortened
+    std::string answer;        ///< to it: at most 2 kB of valid UTF-8, without secrets
 };
 
 /// Why the delivery stopped early: the target as a whole is in trouble.
@@ -35,7 +37,9 @@ struct Trouble {
     std::optional<std::chrono::seconds> retry_after;
 };
 
-/// Pure bookkeeping: somebody else sends. Changes, sources and mappings are borrowed and must outlive it.
+/// Pure bookkeeping: somebody else sends. Target, server, changes, sources and mappings are borrowed and must outlive it.
+/// Requests are handed out in the order in which they were planned; what is tried again or split goes first.
+/// A change that the target plans no request for needs none and counts as delivered; one that it cannot plan (it throws) is refused.
 class Delivery final {
 public:
     using Id = std::uint64_t;
@@ -48,6 +52,7 @@ public:
 
     /// The next request to send now; nullopt: nothing to send (all in flight, waiting for retry_at(), or finished).
     [[nodiscard]] std::optional<Outgoing> next(std::chrono::steady_clock::time_point now);
+    /// Answers to unknown requests are ignored. After trouble() what is still in flight is read, and nothing more is handed out.
     void answer(Id id, const http::Response &response, std::chrono::steady_clock::time_point now);
     /// When next() may have something again without an answer (a transient retry); max() if never.
     [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;
@@ -62,16 +67,26 @@ public:
 private:
     struct Job {
         targets::Planned planned;
-        std::optional<http::Request> follow_up;
+        std::optional<http::Request> follow_up; ///< asked in place of planned.request
+        unsigned follow_ups = 0;
         unsigned tries = 0;
         std::chrono::steady_clock::time_point not_before{};
     };
-    void split(Job job, const std::string &message);
+    using Indexes = std::vector<std::size_t>;
+
+    [[nodiscard]] std::deque<Job> plan(const Indexes &which, std::size_t most);
+    void settle(Job job, const targets::Verdict &verdict, const http::Response &response, std::chrono::steady_clock::time_point now);
+    void ask_again(Job job, const targets::Verdict &verdict, std::chrono::steady_clock::time_point now);
+    void split(const Job &job);
+    void refuse(Job job, const targets::Verdict &verdict, const http::Response &response);
+    void give_up(targets::Outcome outcome, const std::string &message, std::optional<std::chrono::seconds> retry_after);
+    [[nodiscard]] std::string shown(std::string_view text, std::size_t limit) const;
 
     const targets::Target &target_;
     const targets::Server &server_;
     targets::Batch batch_;
     Settings settings_;
+    std::minstd_rand random_;
     std::deque<Job> waiting_;
     std::map<Id, Job> flying_;
     std::vector<Result> results_;
