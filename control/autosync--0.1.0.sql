@@ -142,4 +142,180 @@ COMMENT ON FUNCTION autosync.capture() IS 'The trigger function that declares a 
 -- Operation (views, states, retry, pause, …)
 -- ---------------------------------------------------------------------------------------------------------------------
 
+-- Every view below shows an ordinary role its own tables only, pg_monitor the figures. Views read the internal tables with the
+-- rights of the extension's owner; the functions under them check the caller themselves.
+
+CREATE FUNCTION autosync.sync_rows(
+    OUT source oid, OUT source_name text, OUT target name, OUT kind text, OUT options jsonb, OUT operations text[], OUT enabled bool, OUT owner name,
+    OUT triggers name[], OUT entity_type text, OUT relationship bool, OUT problem text)
+RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'autosync_sync_rows';
+COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with what other views need to know. relationship: a join table; problem: why it cannot be delivered as declared.';
+
+CREATE FUNCTION autosync.event_rows(
+    OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
+    OUT created_at timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_event_rows';
+COMMENT ON FUNCTION autosync.event_rows() IS 'What lies in the outbox and has not been taken up yet, for tables that the caller owns: the pending part of the view event_log.';
+
+CREATE FUNCTION autosync.event_type(entity_type text, operation text, relationship bool) RETURNS text LANGUAGE sql IMMUTABLE
+RETURN CASE
+    WHEN relationship THEN CASE WHEN operation IN ('delete', 'truncate', 'unpublish') THEN 'RELATIONSHIP_DELETED' ELSE 'RELATIONSHIP_CREATED' END
+    ELSE upper(entity_type) || CASE operation
+        WHEN 'insert' THEN '_CREATED' WHEN 'delete' THEN '_DELETED' WHEN 'unpublish' THEN '_DELETED' WHEN 'truncate' THEN '_TRUNCATED' ELSE '_UPDATED' END
+END;
+COMMENT ON FUNCTION autosync.event_type(text, text, bool) IS 'The name of an event: CUSTOMERS_CREATED, …_UPDATED, …_DELETED, …_TRUNCATED; RELATIONSHIP_CREATED or RELATIONSHIP_DELETED for the rows of a join table.';
+
+CREATE VIEW autosync.syncs AS
+SELECT s.source::regclass AS source, s.target, s.kind, s.options, s.operations, s.enabled, s.owner, s.triggers
+FROM autosync.sync_rows() AS s;
+COMMENT ON VIEW autosync.syncs IS 'What is synced to where: one row per table and target, read from the triggers that declare it.';
+COMMENT ON COLUMN autosync.syncs.kind IS 'Of the target: neo4j, test, …; NULL when its server is gone.';
+COMMENT ON COLUMN autosync.syncs.options IS 'As declared: the arguments of the trigger.';
+COMMENT ON COLUMN autosync.syncs.operations IS 'Operations that are captured: for which a trigger fires, less those that the option operations leaves out.';
+COMMENT ON COLUMN autosync.syncs.enabled IS 'Whether the row-level trigger is enabled.';
+COMMENT ON COLUMN autosync.syncs.owner IS 'Owner of the table, with whose rights rows are read.';
+
+CREATE VIEW autosync.event_log WITH (security_barrier) AS
+SELECT e.event_id, e.target, coalesce(s.source_name, n.nspname || '.' || c.relname, e.source::text) AS source,
+       autosync.event_type(coalesce(s.entity_type, c.relname, e.source::text), e.operation, coalesce(s.relationship, false)) AS event_type, e.operation,
+       coalesce(s.entity_type, c.relname) AS entity_type, e.entity_id, NULL::jsonb AS payload, e.changed, NULL::bigint AS source_version, e.correlation_id,
+       e.origin, e.status, e.attempts, e.last_error, e.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at, e.updated_at,
+       e.next_attempt_at, NULL::timestamptz AS expires_at
+FROM (
+    SELECT p.event_id, p.target, p.source, p.operation, p.entity_id, p.changed, p.correlation_id, p.origin, 'PENDING' AS status, 0 AS attempts,
+           NULL::text AS last_error, p.created_at, p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at
+    FROM autosync.event_rows() AS p
+    UNION ALL
+    SELECT x.event_id, x.target, x.source, x.operation, x.key, NULL, x.correlation_id, x.origin, x.status, x.attempts,
+           x.last_error, x.created_at, x.updated_at, x.next_attempt_at
+    FROM autosync.exceptions AS x
+    LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
+    WHERE x.instance IN (SELECT i.id FROM autosync.instance AS i)
+      AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+) AS e
+LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = e.source
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace;
+COMMENT ON VIEW autosync.event_log IS 'What has not been delivered: one row per event and target, pending, being retried, or given up. Shows the events of tables that the caller owns.';
+COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits.';
+COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it.';
+COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand.';
+COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its column, or a JSON object for several; NULL for truncate.';
+COMMENT ON COLUMN autosync.event_log.payload IS 'NULL: the event names the entity, its row is read when delivering.';
+COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
+COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, FAILED (a dead letter), or DISCARDED.';
+COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refused it.';
+COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';
+
+CREATE VIEW autosync.failed_events WITH (security_barrier) AS
+SELECT x.event_id, x.target, coalesce(s.source_name, n.nspname || '.' || t.relname, x.source::text) AS source,
+       autosync.event_type(coalesce(s.entity_type, t.relname, x.source::text), x.operation, coalesce(s.relationship, false)) AS event_type, x.operation,
+       coalesce(s.entity_type, t.relname) AS entity_type, x.key AS entity_id, x.attempts, x.last_error, x.request, x.answer, x.correlation_id, x.origin,
+       x.created_at, x.updated_at AS failed_at
+FROM autosync.exceptions AS x
+LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+LEFT JOIN autosync.sync_rows() AS s ON s.source = x.source AND s.target = x.target
+WHERE x.status = 'FAILED' AND x.instance IN (SELECT i.id FROM autosync.instance AS i)
+  AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
+COMMENT ON VIEW autosync.failed_events IS 'Dead letters: what a target refused until max_attempts. Kept until retry() or discard(). Shows those of tables that the caller owns.';
+COMMENT ON COLUMN autosync.failed_events.request IS 'The request that was refused, standing alone; without credentials.';
+COMMENT ON COLUMN autosync.failed_events.answer IS 'The target''s answer to it, shortened.';
+
+CREATE FUNCTION autosync.target_rows(
+    OUT target name, OUT kind text, OUT state text, OUT pending bigint, OUT retrying bigint, OUT failed bigint, OUT waiting_auth bigint,
+    OUT delivered bigint, OUT requests bigint, OUT bytes bigint, OUT oldest_pending_time timestamptz, OUT latency_p50 interval, OUT latency_p95 interval,
+    OUT latency_p99 interval, OUT last_success_time timestamptz, OUT last_error text, OUT last_error_time timestamptz, OUT next_attempt_time timestamptz,
+    OUT stats_reset timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_target_rows';
+COMMENT ON FUNCTION autosync.target_rows() IS 'The rows of the view stat_targets.';
+
+CREATE VIEW autosync.stat_targets AS
+SELECT t.target, t.state, t.pending, t.retrying, t.failed, t.waiting_auth, t.delivered, t.requests, t.bytes, t.oldest_pending_time, t.latency_p50,
+       t.latency_p95, t.latency_p99, t.last_success_time, t.last_error, t.last_error_time, t.next_attempt_time, t.stats_reset
+FROM autosync.target_rows() AS t;
+COMMENT ON VIEW autosync.stat_targets IS 'How each target of this database is doing.';
+COMMENT ON COLUMN autosync.stat_targets.state IS 'active, paused, backing_off, unreachable, unauthorized, no_worker (nothing delivers what is pending) or not_adopted (a copy of a database does not deliver).';
+COMMENT ON COLUMN autosync.stat_targets.pending IS 'Events in the outbox that the target has not got yet, and entities marked by hand. Counted when asked.';
+COMMENT ON COLUMN autosync.stat_targets.retrying IS 'Entities that were refused and are tried again.';
+COMMENT ON COLUMN autosync.stat_targets.failed IS 'Dead letters, see failed_events.';
+COMMENT ON COLUMN autosync.stat_targets.delivered IS 'Entities delivered since stats_reset.';
+COMMENT ON COLUMN autosync.stat_targets.bytes IS 'Sent since stats_reset, headers not counted.';
+COMMENT ON COLUMN autosync.stat_targets.latency_p50 IS 'From commit to the target''s confirmation, median of the last 1,000 deliveries.';
+COMMENT ON COLUMN autosync.stat_targets.next_attempt_time IS 'While the target backs off: when it is tried again.';
+
+CREATE FUNCTION autosync.worker_rows(
+    OUT pid int, OUT datname name, OUT state text, OUT events_per_second double precision, OUT current_target name)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_worker_rows';
+COMMENT ON FUNCTION autosync.worker_rows() IS 'The rows of the view stat_workers.';
+
+CREATE VIEW autosync.stat_workers AS
+SELECT w.pid, w.datname, w.state, w.events_per_second, w.current_target FROM autosync.worker_rows() AS w;
+COMMENT ON VIEW autosync.stat_workers IS 'The workers of the cluster: one per database that has something to deliver.';
+COMMENT ON COLUMN autosync.stat_workers.state IS 'What it is doing; NULL when idle.';
+
+CREATE VIEW autosync.stat_progress AS
+SELECT j.target, coalesce(n.nspname || '.' || c.relname, j.source::text) AS source, j.kind, j.done, j.total,
+       CASE WHEN j.total > 0 THEN round(least(100, 100.0 * j.done / j.total), 1) END AS percent,
+       r.rate,
+       CASE WHEN r.rate > 0 AND j.total > j.done THEN make_interval(secs => (j.total - j.done) / r.rate) END AS eta,
+       j.requested_by, j.requested_at, j.started_at, j.updated_at
+FROM autosync.jobs AS j
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN j.updated_at > j.started_at THEN j.done / extract(epoch FROM j.updated_at - j.started_at)::double precision END AS rate
+) AS r
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = j.source
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE j.instance IN (SELECT i.id FROM autosync.instance AS i);
+COMMENT ON VIEW autosync.stat_progress IS 'Long work under way or waiting: backfill, sweep (look again at what the target holds), purge.';
+COMMENT ON COLUMN autosync.stat_progress.total IS 'Rows expected, as estimated when it was requested; NULL when unknown.';
+COMMENT ON COLUMN autosync.stat_progress.rate IS 'Rows per second since started_at.';
+COMMENT ON COLUMN autosync.stat_progress.eta IS 'How long the rest takes at this rate.';
+
+CREATE FUNCTION autosync.check_target(target name, OUT ok bool, OUT server_version text, OUT latency interval, OUT detail text)
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_check_target';
+COMMENT ON FUNCTION autosync.check_target(name) IS 'Asks the target whether it is there and accepts the caller''s user mapping (else that of PUBLIC); detail says what is wrong and what to do. Needs USAGE on the server; returns within connect_timeout + 10 s.';
+
+CREATE FUNCTION autosync.pause(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_pause';
+COMMENT ON FUNCTION autosync.pause(name) IS 'Stops delivery to the target (NULL: to all that the caller owns) until resume(); capture goes on. For the owner of the server.';
+CREATE FUNCTION autosync.resume(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_resume';
+COMMENT ON FUNCTION autosync.resume(name) IS 'Goes on with delivery to the target (NULL: to all that the caller owns). For the owner of the server.';
+
+CREATE FUNCTION autosync.retry(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry';
+COMMENT ON FUNCTION autosync.retry(name, regclass, text) IS 'Tries dead letters again, with attempts counted anew; the entity''s newest state is sent. NULL means any. Of tables that the caller owns; returns how many.';
+CREATE FUNCTION autosync.discard(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_discard';
+COMMENT ON FUNCTION autosync.discard(name, regclass, text) IS 'Gives dead letters up: they are not delivered, until the entity changes again. NULL means any. Of tables that the caller owns; returns how many.';
+
+CREATE FUNCTION autosync.wait_delivered(target name DEFAULT NULL, timeout interval DEFAULT '30s') RETURNS bool
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_wait_delivered';
+COMMENT ON FUNCTION autosync.wait_delivered(name, interval) IS 'Waits until what was committed before the call has arrived at the target (NULL: at all). False when the timeout has passed or, at once, when there are dead letters. An error (25001) in a transaction that has itself changed synced rows.';
+
+CREATE FUNCTION autosync.preview(source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text)
+RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_preview';
+COMMENT ON FUNCTION autosync.preview(regclass, text, name) IS 'The requests that would be sent for this entity as it is now, credentials masked; no rows when nothing would be sent. Sends nothing. For the owner of the table.';
+
+CREATE FUNCTION autosync.backfill(source regclass, target name DEFAULT NULL, where_clause text DEFAULT NULL) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_backfill';
+COMMENT ON FUNCTION autosync.backfill(regclass, name, text) IS 'Has the worker deliver the rows that exist (those that match where_clause, a condition) to the target (NULL: to all the table is synced to). Returns the estimated number of rows; progress is in stat_progress. For the owner of the table.';
+
+CREATE FUNCTION autosync.publish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_publish';
+COMMENT ON FUNCTION autosync.publish(regclass, text, name) IS 'Delivers one entity as it is now, to the target (NULL: to all the table is synced to). key: the value, or a JSON object for several columns. For the owner of the table.';
+CREATE FUNCTION autosync.unpublish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_unpublish';
+COMMENT ON FUNCTION autosync.unpublish(regclass, text, name) IS 'Removes one entity from the target (NULL: from all the table is synced to), until its row changes again. For the owner of the table.';
+
+CREATE FUNCTION autosync.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text)
+RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_health';
+COMMENT ON FUNCTION autosync.health() IS 'Everything that may keep changes from arriving, one row per check. status: ok, warn or crit; hint: what to do. For members of pg_monitor.';
+
+CREATE FUNCTION autosync.stat_reset(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_stat_reset';
+COMMENT ON FUNCTION autosync.stat_reset(name) IS 'Sets the figures of the target (NULL: of all that the caller owns) in stat_targets to zero. For the owner of the server.';
+
+-- Whom a function is for it checks by itself; figures of the whole database are for pg_monitor.
+REVOKE EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.health() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.health() TO pg_monitor;
+GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_progress TO pg_monitor;
+GRANT SELECT ON autosync.syncs, autosync.event_log, autosync.failed_events TO PUBLIC;
+
 GRANT USAGE ON SCHEMA autosync TO PUBLIC;

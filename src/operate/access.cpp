@@ -1,0 +1,118 @@
+#include "operate/access.hpp"
+
+#include "config/sync.hpp"
+#include "config/target.hpp"
+#include "outbox/identity.hpp"
+
+namespace autosync::operate {
+
+bool owns_table(Oid table)
+{
+    return pg::call([table] { return pg_class_ownercheck(table, GetUserId()); });
+}
+
+void require_table(Oid table)
+{
+    const char *const name = pg::call([table] { return get_rel_name(table); });
+    if (name == nullptr)
+        throw pg::Failure{ERRCODE_UNDEFINED_TABLE, "relation with OID " + std::to_string(table) + " does not exist"};
+    if (!owns_table(table))
+        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of table " + std::string{name}};
+}
+
+Oid require_target(const std::string &name)
+{
+    const char *const text = name.c_str();
+    const Oid server = pg::call([text] { return get_foreign_server_oid(text, true); });
+    if (!OidIsValid(server) || config::kind_of_server(server).empty())
+        throw pg::Failure{ERRCODE_UNDEFINED_OBJECT, "target \"" + name + "\" does not exist", {}, "Create it with autosync.add_target() or CREATE SERVER."};
+    return server;
+}
+
+Oid require_target_usage(const std::string &name)
+{
+    const Oid server = require_target(name);
+    if (pg::call([server] { return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE); }) != ACLCHECK_OK)
+        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for foreign server " + name};
+    return server;
+}
+
+Oid require_target_owner(const std::string &name)
+{
+    const Oid server = require_target(name);
+    if (!pg::call([server] { return pg_foreign_server_ownercheck(server, GetUserId()); }))
+        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of foreign server " + name};
+    return server;
+}
+
+bool reads_everything()
+{
+    return pg::call([] { return superuser() || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA); });
+}
+
+std::string require_instance()
+{
+    const auto identity = outbox::identity();
+    if (!identity)
+        throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not adopted", "It may be a copy, so nothing is captured or delivered.",
+                          "Run SELECT autosync.adopt_database() if this database is the one that is to deliver."};
+    return std::to_string(identity->id);
+}
+
+std::optional<std::string> optional_name(FunctionCallInfo fcinfo, int index)
+{
+    if (fcinfo->args[index].isnull)
+        return std::nullopt;
+    return pg::name_argument(fcinfo, index);
+}
+
+std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index)
+{
+    if (fcinfo->args[index].isnull)
+        return std::nullopt;
+    return pg::text_argument(fcinfo, index);
+}
+
+std::optional<Oid> optional_oid(FunctionCallInfo fcinfo, int index)
+{
+    if (fcinfo->args[index].isnull)
+        return std::nullopt;
+    return DatumGetObjectId(fcinfo->args[index].value);
+}
+
+void require_arguments(FunctionCallInfo fcinfo, const std::vector<const char *> &names)
+{
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (fcinfo->args[i].isnull)
+            throw pg::Failure{ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string{names[i]} + " must not be null"};
+}
+
+std::string source_name(Oid table)
+{
+    struct Names {
+        const char *schema;
+        const char *name;
+    };
+    const auto names = pg::call([table] {
+        const char *const name = get_rel_name(table);
+        return Names{name == nullptr ? nullptr : get_namespace_name(get_rel_namespace(table)), name};
+    });
+    if (names.name == nullptr)
+        return std::to_string(table);
+    return (names.schema == nullptr ? std::string{} : std::string{names.schema} + ".") + names.name;
+}
+
+std::vector<std::string> targets_of_source(Oid table, const std::optional<std::string> &target)
+{
+    std::vector<std::string> found;
+    for (const auto &sync : config::load_syncs())
+        if (sync.table == table && (!target || sync.target == *target))
+            found.push_back(sync.target);
+    if (found.empty())
+        throw pg::Failure{ERRCODE_UNDEFINED_OBJECT,
+                          "table " + source_name(table) + " is not synced" + (target ? " to target \"" + *target + "\"" : std::string{}), {},
+                          "Declare the sync with autosync.add_sync()."};
+    return found;
+}
+
+} // namespace autosync::operate

@@ -1,0 +1,73 @@
+// publish() and unpublish(): one entity by hand, as a mark that the worker's next round takes up.
+
+#include "capture/wake.hpp"
+#include "operate/access.hpp"
+#include "operate/key.hpp"
+#include "operate/backlog.hpp"
+
+namespace autosync::operate {
+
+namespace {
+
+/// Marks made by hand have no chunk: they are counted within the session instead.
+std::string next_event_id()
+{
+    static std::uint32_t marks = 0;
+    const auto xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
+    return event_id(xid, hand_made, ++marks);
+}
+
+void mark(const std::string &instance, const std::string &target, Oid source, const std::string &key, const std::string &verb)
+{
+    pg::execute("INSERT INTO autosync.exceptions AS e (instance, target, source, key, event_id, operation, verb, status, attempts, correlation_id, origin,"
+                " created_at, updated_at, next_attempt_at)"
+                " VALUES ($1::int8, $2::name, $3::oid, $4, $5, $6, $6, 'PENDING', 0,"
+                " nullif(current_setting('autosync.correlation_id', true), ''), nullif(current_setting('autosync.origin', true), ''),"
+                " clock_timestamp(), clock_timestamp(), clock_timestamp())"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+                " verb = excluded.verb, status = 'PENDING', attempts = 0, last_error = NULL, request = NULL, answer = NULL,"
+                " correlation_id = excluded.correlation_id, origin = excluded.origin, created_at = excluded.created_at,"
+                " updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at",
+                {instance, target, std::to_string(source), key, next_event_id(), verb});
+}
+
+void mark_for_targets(FunctionCallInfo fcinfo, const std::string &verb)
+{
+    require_arguments(fcinfo, {"source", "key"});
+    const Oid source = DatumGetObjectId(fcinfo->args[0].value);
+    const std::string text = pg::text_argument(fcinfo, 1);
+    const auto target = optional_name(fcinfo, 2);
+    require_table(source);
+    const auto targets = targets_of_source(source, target);
+    const std::string instance = require_instance();
+    for (const auto &name : targets) {
+        (void) require_target_usage(name);
+        const auto sync = config::load_sync(source, name);
+        if (!sync)
+            continue;
+        if (sync->key.empty())
+            throw pg::Failure{ERRCODE_INVALID_TABLE_DEFINITION, "table " + source_name(source) + " has no key", sync->problem};
+        const auto key = parse_key(*sync, text);
+        const pg::ActingAs owner{pg::extension_owner(), false};
+        mark(instance, name, source, key.text, verb);
+    }
+    capture::wake_at_commit();
+}
+
+} // namespace
+
+} // namespace autosync::operate
+
+using namespace autosync;
+
+AUTOSYNC_SQL(autosync_publish)
+{
+    operate::mark_for_targets(fcinfo, "publish");
+    PG_RETURN_VOID();
+}
+
+AUTOSYNC_SQL(autosync_unpublish)
+{
+    operate::mark_for_targets(fcinfo, "unpublish");
+    PG_RETURN_VOID();
+}

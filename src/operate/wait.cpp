@@ -1,0 +1,127 @@
+// wait_delivered(): whether what was committed before the call has arrived.
+
+#include <algorithm>
+#include <chrono>
+
+#include "capture/transaction.hpp"
+#include "config/target.hpp"
+#include "operate/access.hpp"
+#include "operate/backlog.hpp"
+#include "operate/newest.hpp"
+#include "worker/shared.hpp"
+
+namespace autosync::operate {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr milliseconds first_pause{10};
+constexpr milliseconds longest_pause{50};
+
+enum class Arrival : std::uint8_t { arrived, under_way, given_up };
+
+/// Work that waits for this very transaction to end would never be seen done.
+void require_nothing_of_our_own(const std::string &instance)
+{
+    bool own = capture::has_pending();
+    if (!own) {
+        const Active newest;
+        for (const auto &row : pg::execute("SELECT xmin FROM autosync.jobs WHERE instance = $1::int8 UNION SELECT xmin FROM autosync.exceptions"
+                                           " WHERE instance = $1::int8 AND status IN ('PENDING', 'RETRYING')",
+                                           {instance}, true))
+            own = own || TransactionIdIsCurrentTransactionId(static_cast<TransactionId>(std::stoul(row.front().value_or("0"))));
+    }
+    if (own)
+        throw pg::Failure{ERRCODE_ACTIVE_SQL_TRANSACTION, "wait_delivered() cannot wait for changes of its own transaction",
+                          "They are delivered after it has committed.", "Commit first, then call autosync.wait_delivered()."};
+}
+
+/// The log is looked at before the tables: what the worker moves from there to here meanwhile is then seen here.
+Arrival look(const std::string &instance, const std::vector<std::string> &targets, Snapshot before)
+{
+    bool under_way = false;
+    each_pending(std::stoll(instance), targets, before, [&under_way](const Pending &) {
+        under_way = true;
+        return false;
+    });
+    const Active newest;
+    for (const auto &target : targets) {
+        const auto rows = pg::execute("SELECT EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND status = 'FAILED'),"
+                                      " EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name"
+                                      " AND status IN ('PENDING', 'RETRYING'))"
+                                      " OR EXISTS (SELECT FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name)"
+                                      " OR EXISTS (SELECT FROM autosync.target_state WHERE instance = $1::int8 AND target = $2::name AND paused)",
+                                      {instance, target}, true);
+        if (rows.at(0).at(0) == "t")
+            return Arrival::given_up;
+        under_way = under_way || rows.at(0).at(1) == "t";
+    }
+    return under_way ? Arrival::under_way : Arrival::arrived;
+}
+
+/// The same, leaving no lock behind: a lock on the log or its cursors, kept while waiting, would keep the worker from truncating them.
+Arrival glance(const std::string &instance, const std::vector<std::string> &targets, Snapshot before)
+{
+    struct Seen {
+        Arrival arrival;
+    };
+    try {
+        pg::subtransaction([&] { throw Seen{look(instance, targets, before)}; });
+    } catch (const Seen &seen) {
+        return seen.arrival;
+    }
+    return Arrival::under_way;
+}
+
+bool wait_for(const std::string &instance, const std::vector<std::string> &targets, Clock::time_point end)
+{
+    const pg::ActingAs owner{pg::extension_owner(), false};
+    require_nothing_of_our_own(instance);
+    const Kept before;
+    milliseconds pause = first_pause;
+    for (;;) {
+        const auto arrival = glance(instance, targets, before.get());
+        const auto now = Clock::now();
+        if (arrival != Arrival::under_way || now >= end)
+            return arrival == Arrival::arrived;
+        const long time = std::max<long>(1, std::chrono::duration_cast<milliseconds>(std::min<Clock::duration>(pause, end - now)).count());
+        pg::call([time] {
+            (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time, PG_WAIT_EXTENSION);
+            ResetLatch(MyLatch);
+            CHECK_FOR_INTERRUPTS();
+        });
+        pause = std::min(longest_pause, pause * 2);
+    }
+}
+
+milliseconds duration(const Interval &interval)
+{
+    constexpr std::int64_t day = 86'400'000;
+    return milliseconds{interval.time / 1000 + interval.day * day + interval.month * 30 * day};
+}
+
+} // namespace
+
+} // namespace autosync::operate
+
+using namespace autosync;
+
+AUTOSYNC_SQL(autosync_wait_delivered)
+{
+    if (fcinfo->args[1].isnull)
+        throw pg::Failure{ERRCODE_NULL_VALUE_NOT_ALLOWED, "timeout must not be null"};
+    const auto target = operate::optional_name(fcinfo, 0);
+    const auto timeout = operate::duration(*DatumGetIntervalP(fcinfo->args[1].value));
+    // Far beyond any wait, so that adding it to the clock's time cannot overflow.
+    const auto end = operate::Clock::now() + std::clamp<operate::milliseconds>(timeout, operate::milliseconds{0}, std::chrono::hours{24 * 365});
+    if (target)
+        (void) operate::require_target(*target);
+    const auto targets = target ? std::vector<std::string>{*target} : config::target_names();
+    if (targets.empty())
+        PG_RETURN_BOOL(true);
+    const std::string instance = operate::require_instance();
+    worker::wake(MyDatabaseId);
+    PG_RETURN_BOOL(operate::wait_for(instance, targets, end));
+}
