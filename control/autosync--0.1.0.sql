@@ -138,6 +138,52 @@ COMMENT ON FUNCTION autosync.capture() IS 'The trigger function that declares a 
 -- Declaration (wrappers, validators, add_…)
 -- ---------------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION autosync.neo4j_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_neo4j_validator';
+COMMENT ON FUNCTION autosync.neo4j_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_neo4j. Raises fdw_invalid_option_name (HV00D) for an unknown option, invalid_parameter_value (22023) for a malformed value.';
+CREATE FOREIGN DATA WRAPPER autosync_neo4j VALIDATOR autosync.neo4j_validator;
+COMMENT ON FOREIGN DATA WRAPPER autosync_neo4j IS 'Targets: Neo4j servers, reached over HTTP. Server options: url, database and the common ones; user mapping: username, password or bearer_token, each also as …_file.';
+
+CREATE FUNCTION autosync.test_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_test_validator';
+COMMENT ON FUNCTION autosync.test_validator(text[], oid) IS 'Checks options of servers of autosync_test, see neo4j_validator().';
+CREATE FOREIGN DATA WRAPPER autosync_test VALIDATOR autosync.test_validator;
+COMMENT ON FOREIGN DATA WRAPPER autosync_test IS 'Targets without a server of their own: deliveries land in the table autosync.sent, for trying out and for tests. Server option fail: a pattern that makes it refuse.';
+
+CREATE FUNCTION autosync.check_declaration() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_check_declaration';
+COMMENT ON FUNCTION autosync.check_declaration() IS 'Checks triggers that call autosync.capture() when they are created: their form, target, options, columns, condition and key. Keeps servers that syncs name from being renamed.';
+CREATE EVENT TRIGGER autosync_check_declaration ON ddl_command_end
+    WHEN TAG IN ('CREATE TRIGGER', 'CREATE SCHEMA', 'CREATE SERVER', 'ALTER SERVER', 'CREATE USER MAPPING', 'ALTER USER MAPPING')
+    EXECUTE FUNCTION autosync.check_declaration();
+ALTER EVENT TRIGGER autosync_check_declaration ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER autosync_check_declaration IS 'See autosync.check_declaration().';
+
+CREATE FUNCTION autosync.add_target(name name, url text, options jsonb DEFAULT '{}') RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_target';
+COMMENT ON FUNCTION autosync.add_target(name, text, jsonb) IS 'Declares a target: a foreign server, its user mapping for PUBLIC, and this database as one that delivers; then looks whether the server answers (a WARNING if not). The scheme of the URL names the kind: neo4j://, neo4j+s://, bolt:// or http(s):// for Neo4j, test:// for the embedded kind. options: those of the server and of the user mapping. Errors: 42710 the name is taken, 42501 no USAGE on the wrapper, HV00D unknown option, 22023 malformed value.';
+
+CREATE FUNCTION autosync.adopt_database() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_adopt_database';
+COMMENT ON FUNCTION autosync.adopt_database() IS 'This database is not a copy (any more): begin to deliver. For its owner, after CREATE SERVER by hand, a restore, a copy or an upgrade. A database that was never adopted is delivered as a whole. Error: 42501 not the owner of the database.';
+
+CREATE FUNCTION autosync.add_sync(source regclass, target name, options jsonb DEFAULT '{}', backfill bool DEFAULT true, if_not_exists bool DEFAULT false)
+    RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_sync';
+COMMENT ON FUNCTION autosync.add_sync(regclass, name, jsonb, bool, bool) IS 'Syncs a table to a target: creates its triggers and, unless backfill is off, delivers the rows that exist. For the owner of the table who has USAGE on the target. Errors: 42710 already synced (a NOTICE with if_not_exists), 42704 no such target, 42501 privilege, 42809 not a table that can be synced, 42P16 no key, 42703 no such column, HV00D unknown option, 22023 malformed value.';
+
+CREATE FUNCTION autosync.alter_sync(source regclass, target name, options jsonb) RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_alter_sync';
+COMMENT ON FUNCTION autosync.alter_sync(regclass, name, jsonb) IS 'Changes options of a sync: those named are set, null takes one away, others stay. What the target holds follows: a new key, label, relationships or properties remove what was delivered and deliver anew, other options are applied to all rows. Errors as for add_sync(); 42704 not synced.';
+
+CREATE FUNCTION autosync.drop_sync(source regclass, target name, purge bool DEFAULT false) RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_drop_sync';
+COMMENT ON FUNCTION autosync.drop_sync(regclass, name, bool) IS 'Ends a sync: drops its triggers. With purge what the target holds from this table is removed, by the worker. Errors: 42704 not synced, 42501 not the owner of the table.';
+
+CREATE FUNCTION autosync.add_tables(sources regclass[], target name, options jsonb DEFAULT '{}', dry_run bool DEFAULT false)
+    RETURNS TABLE (source text, label text, relationships jsonb, status text) LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_tables';
+COMMENT ON FUNCTION autosync.add_tables(regclass[], name, jsonb, bool) IS 'Syncs tables to a target, parents before children, and says which label and relationships were inferred. dry_run: only says. status: synced, not synced yet (dry_run), already synced. Errors as for add_sync().';
+
+CREATE FUNCTION autosync.add_schema(schema name, target name, except_tables text[] DEFAULT '{}', options jsonb DEFAULT '{}', dry_run bool DEFAULT false)
+    RETURNS TABLE (source text, label text, relationships jsonb, status text) LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_schema';
+COMMENT ON FUNCTION autosync.add_schema(name, name, text[], jsonb, bool) IS 'Syncs all tables of a schema but those of except_tables, see add_tables(). Tables that cannot be synced are skipped, and status says why. Errors: 3F000 no such schema, 42P01 except_tables names no table of it, 42704 no such target.';
+
+CREATE FUNCTION autosync.explain_options(source regclass, target name) RETURNS TABLE (option text, value text, level text, origin text)
+    LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'autosync_explain_options';
+COMMENT ON FUNCTION autosync.explain_options(regclass, name) IS 'The effective value of each option of a sync and where it comes from. level: sync, server, setting or default; value NULL: none. Errors: 42704 not synced, 42501 not the owner of the table.';
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Operation (views, states, retry, pause, …)
 -- ---------------------------------------------------------------------------------------------------------------------

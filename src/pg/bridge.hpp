@@ -22,6 +22,7 @@ public:
     int sqlstate() const noexcept { return report_->sqlerrcode; }
     const char *detail() const noexcept { return report_->detail == nullptr ? "" : report_->detail; }
     const char *hint() const noexcept { return report_->hint == nullptr ? "" : report_->hint; }
+    void hide_statement() const noexcept { report_->hide_stmt = true; } ///< the statement carries a secret
     ErrorData *handover() const noexcept; ///< gives the report to the current memory context
 
 private:

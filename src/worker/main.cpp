@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <string>
 
 #include "config/settings.hpp"
 #include "worker/engine.hpp"
@@ -121,7 +120,7 @@ bool extension_is_gone()
 }
 
 /// The life of the process once it is connected; its exit code.
-int live(Tenure &tenure, const std::string &name)
+int live(Tenure &tenure)
 {
     while (!tenure.revoked()) {
         try {
@@ -133,7 +132,7 @@ int live(Tenure &tenure, const std::string &name)
                 return 0;
         } catch (const std::exception &reason) {
             if (!extension_is_gone()) {
-                give_up(("autosync worker of database \"" + name + "\"").c_str(), reason);
+                give_up("autosync worker", reason);
                 return 1;
             }
         }
@@ -147,7 +146,8 @@ int work(Oid database)
     accept_signals();
     if (!tenure.begin(database))
         return 0;
-    return live(tenure, connect(database));
+    connect(database);
+    return live(tenure);
 }
 
 } // namespace

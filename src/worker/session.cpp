@@ -36,19 +36,13 @@ constexpr Setting settings[] = {
 
 } // namespace
 
-std::string connect(Oid database)
+void connect(Oid database)
 {
     pg::call([database] {
         BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
         for (const auto &setting : settings)
             SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
     });
-    std::string name;
-    pg::transaction([&name, database] {
-        if (const char *const found = pg::call([database] { return get_database_name(database); }))
-            name = found;
-    });
-    return name;
 }
 
 Oid extension()

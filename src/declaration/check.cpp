@@ -1,0 +1,74 @@
+#include "declaration/check.hpp"
+
+#include <stdexcept>
+
+#include "config/target.hpp"
+#include "operate/access.hpp"
+#include "pg/spi.hpp"
+#include "targets/target.hpp"
+
+namespace autosync::declaration {
+
+namespace {
+
+/// Whether the text in parentheses is one expression and nothing that ends them early.
+bool one_expression(const std::string &condition)
+{
+    const std::string statement = "SELECT (" + condition + "\n)";
+    const char *const text = statement.c_str();
+    return pg::call([text] {
+        const List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
+        if (list_length(statements) != 1)
+            return false;
+        const auto *const parsed = linitial_node(RawStmt, statements)->stmt;
+        if (!IsA(parsed, SelectStmt))
+            return false;
+        const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
+        return select->op == SETOP_NONE && list_length(select->targetList) == 1 && select->fromClause == NIL && select->whereClause == nullptr &&
+               select->groupClause == NIL && select->havingClause == nullptr && select->sortClause == NIL && select->limitCount == nullptr &&
+               select->limitOffset == nullptr && select->lockingClause == NIL && select->intoClause == nullptr && select->windowClause == NIL;
+    });
+}
+
+} // namespace
+
+void check_options(const std::string &kind, config::Level level, const config::Options &options, bool hide_statement)
+{
+    for (const auto &[name, value] : options)
+        if (const auto error = config::check_option(kind, level, name, value))
+            throw pg::Failure{
+                error->unknown ? ERRCODE_FDW_INVALID_OPTION_NAME : ERRCODE_INVALID_PARAMETER_VALUE, error->message, {}, error->hint, hide_statement};
+}
+
+void check_filter(const config::Sync &sync, const std::string &filter)
+{
+    if (!one_expression(filter))
+        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
+                          "Write what would stand behind WHERE, without the word itself."};
+    // Only parsed and analysed, never run.
+    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " AS t WHERE (" + filter + "\n)";
+    const char *const text = statement.c_str();
+    const pg::ActingAs owner{sync.owner};
+    pg::call([text] {
+        if (SPI_connect() != SPI_OK_CONNECT)
+            elog(ERROR, "SPI_connect failed");
+        if (SPI_prepare(text, 0, nullptr) == nullptr)
+            elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+        SPI_finish();
+    });
+}
+
+Checked check_sync(Oid table, const std::string &target, const config::Options &options)
+{
+    const auto kind = config::kind_of_server(operate::require_target(target));
+    check_options(kind, config::Level::sync, options);
+    Checked checked{config::describe_sync(table, target, options), {}};
+    if (const auto filter = options.find("filter"); filter != options.end())
+        check_filter(checked.sync, filter->second);
+    const auto *const target_kind = targets::find(kind);
+    const auto mapping = target_kind->compile(checked.sync.source);
+    checked.description = target_kind->describe(checked.sync.source, *mapping);
+    return checked;
+}
+
+} // namespace autosync::declaration

@@ -1,0 +1,20 @@
+// The triggers that are a sync, as DDL.
+#pragma once
+
+#include <string>
+
+#include "config/catalog.hpp"
+#include "config/options.hpp"
+
+namespace autosync::declaration {
+
+/// A sync depends on its target: DROP SERVER says so, and takes it along with CASCADE. Replaces what was recorded before.
+void record_dependency(Oid trigger, Oid server);
+
+/// Makes the row-level trigger and, unless `operations` leaves TRUNCATE out, its companion.
+void create_triggers(const config::Table &table, const std::string &target, const config::Options &options);
+/// Gives the triggers of a sync new arguments; events, condition and whether they are enabled stay.
+void replace_triggers(const config::Table &table, const config::DeclaredTrigger &row, const config::DeclaredTrigger *companion, const config::Options &options);
+void drop_triggers(const config::Table &table, const config::DeclaredTrigger &row, const config::DeclaredTrigger *companion);
+
+} // namespace autosync::declaration
