@@ -15,6 +15,8 @@ constexpr std::array<std::string_view, 2> framing{"content-length", "transfer-en
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
 bool is_token_character(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -25,12 +27,6 @@ bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.
 
 bool has_control(std::string_view text) { return std::any_of(text.begin(), text.end(), is_control); }
 
-bool same_name(std::string_view left, std::string_view right)
-{
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b; });
-}
-
 std::optional<std::string> check_headers(const Headers &headers)
 {
     for (const auto &[name, value] : headers) {
@@ -38,7 +34,7 @@ std::optional<std::string> check_headers(const Headers &headers)
             return "a header name is empty or holds characters that header names cannot have";
         if (has_control(value))
             return "the value of header \"" + name + "\" holds a control character";
-        if (std::any_of(framing.begin(), framing.end(), [&](std::string_view reserved) { return same_name(name, reserved); }))
+        if (std::any_of(framing.begin(), framing.end(), [&](std::string_view reserved) { return same_header(name, reserved); }))
             return "header \"" + name + "\" cannot be set";
     }
     return std::nullopt;
@@ -61,6 +57,11 @@ std::optional<std::string> part(CURLU *url, CURLUPart which)
 }
 
 } // namespace
+
+bool same_header(std::string_view left, std::string_view right)
+{
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](char a, char b) { return lower(a) == lower(b); });
+}
 
 std::optional<std::string> check(const Request &request, const Access &access)
 {

@@ -11,6 +11,8 @@ namespace autosync::mapping {
 struct KeyPart {
     std::string name;
     bool number = false; ///< an integer: written bare
+
+    friend bool operator==(const KeyPart &, const KeyPart &) = default;
 };
 
 /// '42', or '{"playlist_id": 1, "track_id": 3402}' for several columns; `texts`: the canonical text of each. Any encoding that contains ASCII.

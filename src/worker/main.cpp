@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <string>
 
 #include "config/settings.hpp"
 #include "worker/engine.hpp"
@@ -120,7 +121,7 @@ bool extension_is_gone()
 }
 
 /// The life of the process once it is connected; its exit code.
-int live(Tenure &tenure)
+int live(Tenure &tenure, const std::string &name)
 {
     while (!tenure.revoked()) {
         try {
@@ -132,7 +133,7 @@ int live(Tenure &tenure)
                 return 0;
         } catch (const std::exception &reason) {
             if (!extension_is_gone()) {
-                give_up("autosync worker", reason);
+                give_up(("autosync worker of database \"" + name + "\"").c_str(), reason);
                 return 1;
             }
         }
@@ -146,8 +147,7 @@ int work(Oid database)
     accept_signals();
     if (!tenure.begin(database))
         return 0;
-    connect(database);
-    return live(tenure);
+    return live(tenure, connect(database));
 }
 
 } // namespace

@@ -36,13 +36,19 @@ constexpr Setting settings[] = {
 
 } // namespace
 
-void connect(Oid database)
+std::string connect(Oid database)
 {
     pg::call([database] {
         BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
         for (const auto &setting : settings)
             SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_OVERRIDE);
     });
+    std::string name;
+    pg::transaction([&name, database] {
+        if (const char *const found = pg::call([database] { return get_database_name(database); }))
+            name = found;
+    });
+    return name;
 }
 
 Oid extension()

@@ -1,73 +1,17 @@
-#include "delivery/delivery.hpp"
-
-#include <algorithm>
+// What becomes of each change: order, halves, refusals.
 #include <numeric>
-#include <set>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "fake_target.hpp"
+#include "delivery_scene.hpp"
 
 namespace autosync::delivery {
 namespace {
 
-using namespace std::chrono_literals;
-using targets::Outcome;
-using targets::Planned;
-using targets::Verdict;
-using State = Result::State;
-using Clock = std::chrono::steady_clock;
-
-/// A delivery of `count` changes to a fake target, with a clock of its own.
-struct Scene {
-    test::FakeTarget target;
-    targets::Server server;
-    std::vector<mapping::Change> changes;
-    Settings settings{.batch_size = 500, .max_in_flight = 1, .transient_retries = 5};
-    Clock::time_point now{1h};
-    std::vector<std::string> sent;
-    http::Response response;
-
-    explicit Scene(std::size_t count) : changes(count) { response.status = 200; }
-
-    [[nodiscard]] Delivery begin() const
-    {
-        return {target, server, targets::Batch{.sources = {}, .mappings = {}, .changes = changes, .version = 7}, settings};
-    }
-
-    /// Sends and answers until it is over; time passes when there is nothing else to do.
-    void run(Delivery &delivery)
-    {
-        for (int step = 0; !delivery.finished() && step < 10'000; ++step) {
-            if (auto outgoing = delivery.next(now)) {
-                sent.push_back(outgoing->request.body);
-                delivery.answer(outgoing->id, response, now);
-            } else {
-                ASSERT_NE(delivery.retry_at(), Clock::time_point::max());
-                now = std::max(now, delivery.retry_at());
-            }
-        }
-        ASSERT_TRUE(delivery.finished());
-        EXPECT_FALSE(delivery.next(now));
-        EXPECT_EQ(delivery.requests(), sent.size());
-    }
-};
-
-std::size_t count(const Delivery &delivery, State state)
-{
-    return static_cast<std::size_t>(
-        std::count_if(delivery.results().begin(), delivery.results().end(), [&](const Result &result) { return result.state == state; }));
-}
-
-test::FakeTarget::Judge poison(std::set<std::size_t> rows, Verdict bad)
-{
-    return [rows = std::move(rows), bad = std::move(bad)](const Planned &planned, const http::Response &) {
-        const bool hit = std::any_of(planned.changes.begin(), planned.changes.end(), [&](std::size_t change) { return rows.contains(change); });
-        return hit ? bad : Verdict{.outcome = Outcome::delivered};
-    };
-}
+using namespace std::string_literals;
+using namespace test;
 
 TEST(Delivery, HasNothingToDoForNothing)
 {
@@ -171,136 +115,6 @@ TEST(Delivery, TakesWhatIsTooMuchAloneForItsOutcome)
     EXPECT_EQ(count(trouble, State::delivered), 3U);
 }
 
-TEST(Delivery, SendsAgainWhatWasTransient)
-{
-    Scene scene{2};
-    scene.settings.batch_size = 1;
-    int deadlocks = 3;
-    scene.target.judge = [&](const Planned &planned, const http::Response &) {
-        return planned.changes.front() == 0 && deadlocks-- > 0 ? Verdict{.outcome = Outcome::unreachable, .again = true}
-                                                               : Verdict{.outcome = Outcome::delivered};
-    };
-    const auto start = scene.now;
-    auto delivery = scene.begin();
-    scene.run(delivery);
-    EXPECT_EQ(scene.sent, (std::vector<std::string>{"0", "1", "0", "0", "0"})); // the other one need not wait
-    EXPECT_EQ(count(delivery, State::delivered), 2U);
-    EXPECT_GE(scene.now - start, (25ms + 50ms + 100ms) / 2 - 2ms);
-    EXPECT_LE(scene.now - start, 25ms + 50ms + 100ms);
-}
-
-TEST(Delivery, GivesUpOnWhatStaysTransient)
-{
-    Scene scene{10};
-    scene.settings.batch_size = 5;
-    scene.settings.transient_retries = 2;
-    scene.target.judge = poison({1}, {.outcome = Outcome::refused, .message = "deadlock", .again = true});
-    auto delivery = scene.begin();
-    scene.run(delivery);
-    EXPECT_EQ(scene.sent.size(), 4U); // one and two retries, and the other batch meanwhile
-    EXPECT_EQ(delivery.trouble()->outcome, Outcome::unreachable);
-    EXPECT_EQ(delivery.trouble()->message, "deadlock");
-    EXPECT_EQ(count(delivery, State::open), 5U);
-    EXPECT_EQ(count(delivery, State::refused), 0U);
-}
-
-TEST(Delivery, StopsWhenTheTargetIsInTrouble)
-{
-    Scene scene{10};
-    scene.settings = {.batch_size = 1, .max_in_flight = 3, .transient_retries = 5};
-    scene.target.judge = poison({1}, {.outcome = Outcome::throttled, .message = "slow down", .retry_after = 30s});
-    auto delivery = scene.begin();
-    std::vector<Delivery::Outgoing> flying;
-    while (auto outgoing = delivery.next(scene.now))
-        flying.push_back(*outgoing);
-    ASSERT_EQ(flying.size(), 3U);
-    delivery.answer(flying[0].id, scene.response, scene.now);
-    delivery.answer(flying[1].id, scene.response, scene.now);
-    EXPECT_FALSE(delivery.next(scene.now));
-    EXPECT_FALSE(delivery.finished());
-    EXPECT_EQ(delivery.retry_at(), Clock::time_point::max());
-    delivery.answer(flying[2].id, scene.response, scene.now); // still counts
-    EXPECT_TRUE(delivery.finished());
-    EXPECT_EQ(count(delivery, State::delivered), 2U);
-    EXPECT_EQ(count(delivery, State::open), 8U);
-    EXPECT_EQ(delivery.trouble()->outcome, Outcome::throttled);
-    EXPECT_EQ(delivery.trouble()->retry_after, 30s);
-}
-
-TEST(Delivery, SplitsNothingOnceTheTargetIsInTrouble)
-{
-    Scene scene{4};
-    scene.settings = {.batch_size = 2, .max_in_flight = 2, .transient_retries = 5};
-    scene.target.judge = [](const Planned &planned, const http::Response &) {
-        return Verdict{.outcome = planned.changes.front() == 0 ? Outcome::unauthorized : Outcome::refused};
-    };
-    auto delivery = scene.begin();
-    const auto first = delivery.next(scene.now).value();
-    const auto second = delivery.next(scene.now).value();
-    delivery.answer(first.id, scene.response, scene.now);
-    delivery.answer(second.id, scene.response, scene.now);
-    EXPECT_TRUE(delivery.finished());
-    EXPECT_EQ(count(delivery, State::open), 4U);
-}
-
-TEST(Delivery, KeepsTheFirstTroubleAndTheLatestTime)
-{
-    Scene scene{2};
-    scene.settings = {.batch_size = 1, .max_in_flight = 2, .transient_retries = 5};
-    scene.target.judge = [](const Planned &planned, const http::Response &) {
-        return Verdict{
-            .outcome = Outcome::throttled, .message = std::to_string(planned.changes.front()), .retry_after = planned.changes.front() == 0 ? 5s : 9s};
-    };
-    auto delivery = scene.begin();
-    const auto first = delivery.next(scene.now).value();
-    const auto second = delivery.next(scene.now).value();
-    delivery.answer(first.id, scene.response, scene.now);
-    delivery.answer(second.id, scene.response, scene.now);
-    EXPECT_EQ(delivery.trouble()->message, "0");
-    EXPECT_EQ(delivery.trouble()->retry_after, 9s);
-}
-
-TEST(Delivery, RemembersTheNewestVersionOfStaleChanges)
-{
-    Scene scene{4};
-    scene.settings.batch_size = 1;
-    scene.target.judge = [](const Planned &planned, const http::Response &) {
-        const auto change = planned.changes.front();
-        return change % 2 == 0 ? Verdict{.outcome = Outcome::stale, .newer_version = 100 - static_cast<std::int64_t>(change)}
-                               : Verdict{.outcome = Outcome::delivered};
-    };
-    auto delivery = scene.begin();
-    scene.run(delivery);
-    EXPECT_EQ(delivery.newer_version(), 100);
-    EXPECT_EQ(count(delivery, State::open), 2U);
-    EXPECT_EQ(count(delivery, State::delivered), 2U);
-    EXPECT_FALSE(delivery.trouble());
-}
-
-TEST(Delivery, AsksFollowUpsBeforeAnythingElse)
-{
-    Scene scene{2};
-    scene.settings.batch_size = 1;
-    int asked = 0;
-    scene.target.judge = [&](const Planned &planned, const http::Response &) {
-        Verdict verdict{.outcome = Outcome::delivered};
-        if (planned.changes.front() == 0 && asked++ == 0)
-            verdict.follow_up = http::Request{.method = "GET", .url = "", .headers = {}, .body = "look"};
-        return verdict;
-    };
-    auto delivery = scene.begin();
-    scene.run(delivery);
-    EXPECT_EQ(scene.sent, (std::vector<std::string>{"0", "look", "1"}));
-    EXPECT_EQ(count(delivery, State::delivered), 2U);
-
-    Scene endless{1};
-    endless.target.judge = [](const Planned &, const http::Response &) { return Verdict{.follow_up = http::Request{}}; };
-    auto other = endless.begin();
-    endless.run(other);
-    EXPECT_EQ(other.trouble()->outcome, Outcome::unknown);
-    EXPECT_LT(endless.sent.size(), 10U);
-}
-
 TEST(Delivery, RefusesOnlyWhatCannotBePlanned)
 {
     Scene scene{100};
@@ -322,8 +136,8 @@ TEST(Delivery, ShowsNoSecretsAndNothingThatATableCannotHold)
     scene.server.access.bearer_token = "t0ken-t0ken";
     scene.server.access.secret_headers = {{"api-key", "k3y-k3y-k3y"}};
     scene.target.judge = poison({0}, {.outcome = Outcome::refused, .message = "you said s3cr3t-password"});
-    scene.response.body = std::string{"a\0b \xff k3y-k3y-k3y Basic bmVvNGo6czNjcjN0LXBhc3N3b3Jk t0ken-t0ken \xf0\x9f\x98\x80 ", 72} +
-                          std::string(1'880, 'x') + "s3cr3t-password" + std::string(50'000, '\xc3');
+    scene.response.body = "a\0b \xff k3y-k3y-k3y Basic bmVvNGo6czNjcjN0LXBhc3N3b3Jk t0ken-t0ken \xf0\x9f\x98\x80 "s + std::string(1'880, 'x') +
+                          "s3cr3t-password" + std::string(50'000, '\xc3');
     auto delivery = scene.begin();
     scene.run(delivery);
     const auto &result = delivery.results().front();

@@ -1,0 +1,241 @@
+"""The launcher and the workers as processes: they come, go and make way, and leave nothing in the log."""
+import contextlib
+import pathlib
+import re
+import time
+
+import psycopg2
+import pytest
+
+PREFIX = "worker_"
+
+
+def eventually(condition, timeout, message):
+    """Waits for a condition; how long it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < timeout, "%s: not within %s s" % (message, timeout)
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+class Cluster:
+    """The server as an administrator sees it, with a log that is read from where the test began."""
+
+    def __init__(self, server):
+        self.server = server
+        self.log = pathlib.Path(server.environment["PGHOST"]) / "server.log"
+        self.seen = self.log.stat().st_size
+        self.connection = server.connect("postgres")
+
+    def rows(self, statement, *arguments):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, arguments or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def seconds(self, statement):
+        began = time.monotonic()
+        self.rows(statement)
+        return time.monotonic() - began
+
+    def within(self, database, statement):
+        with contextlib.closing(self.server.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, name, extension=True):
+        self.rows("CREATE DATABASE %s" % name)
+        if extension:
+            self.within(name, "CREATE EXTENSION autosync")
+
+    def served(self, name):
+        """The pids of a database's workers."""
+        return [pid for (pid,) in self.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = %s", name)]
+
+    def wait_for_worker(self, name, timeout=1.0, other_than=()):
+        eventually(lambda: [pid for pid in self.served(name) if pid not in other_than], timeout, "a worker for " + name)
+        return self.served(name)[0]
+
+    def drop_all(self):
+        for (name,) in self.rows("SELECT datname FROM pg_database WHERE datname LIKE %s AND NOT datistemplate", PREFIX + "%"):
+            self.rows('DROP DATABASE "%s" WITH (FORCE)' % name)
+
+    def restart(self, **settings):
+        for name, value in settings.items():
+            self.rows("ALTER SYSTEM SET autosync.%s = %s" % (name, value))
+        self.connection.close()
+        self.server.stop()
+        self.server.start()
+        self.connection = self.server.connect("postgres")
+
+    def complaints(self):
+        """Lines of the log that would worry an administrator. Ends of the worker are quiet; so is everything we did not provoke."""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            log.seek(self.seen)
+            lines = log.read().splitlines()
+        return [line for line in lines if re.search(r"autosync.*(FATAL|PANIC|ERROR|WARNING)|gives up|autosync worker.*exited|terminated by signal", line)]
+
+
+@pytest.fixture
+def cluster(server):
+    cluster = Cluster(server)
+    cluster.drop_all()
+    yield cluster
+    cluster.drop_all()
+    assert cluster.complaints() == []
+    cluster.connection.close()
+
+
+def test_a_worker_comes_with_the_extension(cluster):
+    cluster.create("worker_new")
+    cluster.wait_for_worker("worker_new")
+    (row,) = cluster.rows("SELECT application_name, state FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = 'worker_new'")
+    assert row == ("autosync worker", "idle") or row[1] == "active"
+
+
+def test_no_worker_stays_where_there_is_no_extension(cluster):
+    cluster.create("worker_without", extension=False)
+    time.sleep(0.5)
+    assert cluster.served("worker_without") == []
+
+
+def test_create_extension_that_is_rolled_back_leaves_no_worker(cluster):
+    cluster.create("worker_undone", extension=False)
+    cluster.within("worker_undone", "BEGIN; CREATE EXTENSION autosync; ROLLBACK")
+    time.sleep(0.5)
+    assert cluster.served("worker_undone") == []
+
+
+def test_a_terminated_worker_is_back_within_a_second(cluster):
+    cluster.create("worker_terminated")
+    first = cluster.wait_for_worker("worker_terminated")
+    for _ in range(3):
+        cluster.rows("SELECT pg_terminate_backend(%s)", first)
+        first = cluster.wait_for_worker("worker_terminated", other_than=[first])
+    assert len(cluster.served("worker_terminated")) == 1
+
+
+def test_a_terminated_launcher_is_back_and_takes_over(cluster):
+    cluster.create("worker_orphan")
+    worker = cluster.wait_for_worker("worker_orphan")
+    cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autosync launcher'")
+    time.sleep(0.2)
+    eventually(lambda: cluster.rows("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autosync launcher'"), 5, "the launcher")
+    assert cluster.served("worker_orphan") == [worker]
+    cluster.create("worker_later")
+    cluster.wait_for_worker("worker_later", timeout=2)
+
+
+def test_the_worker_leaves_with_the_extension_and_comes_back_with_it(cluster):
+    cluster.create("worker_extension")
+    for _ in range(2):
+        cluster.wait_for_worker("worker_extension")
+        cluster.within("worker_extension", "DROP EXTENSION autosync CASCADE")
+        eventually(lambda: not cluster.served("worker_extension"), 1, "the worker's end")
+        cluster.within("worker_extension", "CREATE EXTENSION autosync")
+    cluster.wait_for_worker("worker_extension")
+
+
+def test_an_extension_made_anew_in_one_transaction_gets_a_new_worker(cluster):
+    cluster.create("worker_anew")
+    first = cluster.wait_for_worker("worker_anew")
+    cluster.within("worker_anew", "BEGIN; DROP EXTENSION autosync; CREATE EXTENSION autosync; COMMIT")
+    time.sleep(0.5)
+    assert len(cluster.served("worker_anew")) == 1
+    assert first is not None
+
+
+@pytest.mark.parametrize("force", ["", " WITH (FORCE)"])
+def test_drop_database(cluster, force):
+    cluster.create("worker_dropped")
+    cluster.wait_for_worker("worker_dropped")
+    assert cluster.seconds("DROP DATABASE worker_dropped" + force) < 5
+
+
+def test_database_as_template_and_renamed(cluster):
+    cluster.create("worker_original")
+    cluster.wait_for_worker("worker_original")
+    assert cluster.seconds("CREATE DATABASE worker_copy TEMPLATE worker_original") < 5
+    cluster.wait_for_worker("worker_original")
+    cluster.wait_for_worker("worker_copy", timeout=2)
+    assert cluster.seconds("ALTER DATABASE worker_copy RENAME TO worker_renamed") < 5
+    cluster.wait_for_worker("worker_renamed")
+
+
+def test_a_rename_keeps_the_worker_away_until_it_is_decided(cluster):
+    cluster.create("worker_waits")
+    cluster.wait_for_worker("worker_waits")
+    with contextlib.closing(psycopg2.connect(cluster.connection.dsn)) as other, other.cursor() as cursor:
+        cursor.execute("ALTER DATABASE worker_waits RENAME TO worker_other")
+        time.sleep(0.5)
+        assert cluster.served("worker_waits") == []
+        other.rollback()
+        cluster.wait_for_worker("worker_waits")
+
+
+def test_a_statement_that_fails_gives_the_database_back(cluster):
+    cluster.create("worker_busy")
+    cluster.wait_for_worker("worker_busy")
+    with contextlib.closing(cluster.server.connect("worker_busy")):
+        with pytest.raises(psycopg2.errors.ObjectInUse):
+            cluster.rows("DROP DATABASE worker_busy")
+        cluster.wait_for_worker("worker_busy")
+
+
+def test_strangers_do_not_disturb_the_worker(cluster):
+    cluster.create("worker_foreign")
+    worker = cluster.wait_for_worker("worker_foreign")
+    cluster.rows("DROP ROLE IF EXISTS worker_stranger")
+    cluster.rows("CREATE ROLE worker_stranger CREATEDB")
+    for statement in ("DROP DATABASE worker_foreign", "ALTER DATABASE worker_foreign RENAME TO worker_mine", "CREATE DATABASE worker_mine TEMPLATE worker_foreign"):
+        with contextlib.closing(cluster.server.connect("postgres")) as session, session.cursor() as cursor:
+            cursor.execute("SET ROLE worker_stranger")
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(statement)
+    assert cluster.served("worker_foreign") == [worker]
+    cluster.rows("DROP ROLE worker_stranger")
+
+
+def test_settings_of_the_database_reach_the_worker(cluster):
+    cluster.create("worker_settings")
+    first = cluster.wait_for_worker("worker_settings")
+    cluster.rows("ALTER DATABASE worker_settings SET work_mem = '5MB'")
+    time.sleep(0.3)
+    assert cluster.served("worker_settings") == [first]
+    cluster.rows("ALTER DATABASE worker_settings SET autosync.batch_size = 7")
+    cluster.wait_for_worker("worker_settings", other_than=[first])
+
+
+def test_databases_share_two_workers(cluster):
+    cluster.restart(max_workers=2)
+    try:
+        names = ["worker_share_%d" % number for number in range(5)]
+        for name in names:
+            cluster.create(name)
+            cluster.wait_for_worker(name, timeout=3)
+            assert cluster.rows("SELECT count(*) <= 2 FROM pg_stat_activity WHERE backend_type = 'autosync worker'") == [(True,)]
+        # Whoever has work gets a place at once, though all are taken.
+        idle = next(name for name in names if not cluster.served(name))
+        cluster.within(idle, "DROP EXTENSION autosync")
+        cluster.within(idle, "CREATE EXTENSION autosync")
+        cluster.wait_for_worker(idle, timeout=3)
+    finally:
+        cluster.drop_all()
+        cluster.rows("ALTER SYSTEM RESET autosync.max_workers")
+        cluster.restart()
+
+
+def test_shutdown_and_start(cluster):
+    cluster.create("worker_survives")
+    cluster.wait_for_worker("worker_survives")
+    began = time.monotonic()
+    cluster.restart()
+    cluster.wait_for_worker("worker_survives", timeout=2)
+    assert time.monotonic() - began < 8
+    began = time.monotonic()
+    cluster.connection.close()
+    cluster.server.stop()
+    assert time.monotonic() - began < 2
+    cluster.server.start()
+    cluster.connection = cluster.server.connect("postgres")
+    cluster.wait_for_worker("worker_survives", timeout=2)
