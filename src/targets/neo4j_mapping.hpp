@@ -1,0 +1,40 @@
+// A sync compiled to Cypher. Names stand in the statements, values only in parameters.
+//
+// Every entity is a node of a private label with a unique key (_key), a version (_v) and, when removed, a tombstone's mark (_deleted); what is
+// held in a version at least as new is left alone, and counted. The public label is there only while the row lives, so stubs (parents that have
+// not arrived) and tombstones are invisible to the user's queries. A row that is a relationship leaves a ledger node of the same kind.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "targets/neo4j_shape.hpp"
+#include "targets/neo4j_value.hpp"
+#include "targets/target.hpp"
+
+namespace autosync::targets::neo4j {
+
+struct Compiled final : Mapping {
+    Shape shape;
+    std::vector<Field> fields;
+    std::string upsert; ///< '{"statement":"…","parameters":{…,': to be ended by '"rows":[…]}}'
+    std::string remove; ///< the same; wants "v" as well
+    std::string purge;  ///< the same; wants "limit"
+};
+
+[[nodiscard]] std::unique_ptr<const Compiled> compile_source(const mapping::Source &source);
+
+/// Constraints of the source and of its parents, and the index that finds tombstones; each may run again.
+[[nodiscard]] std::vector<std::string> schema_statements(const Shape &shape);
+[[nodiscard]] std::string enumerate_statement(const Shape &shape, bool from_start);
+[[nodiscard]] std::string collect_statement(const Shape &shape);
+/// Once nothing of the source is left: removes stubs that nothing refers to any more, its own and its parents'.
+[[nodiscard]] std::vector<std::string> stub_statements(const Shape &shape);
+
+/// Appends the row of an upsert: {"p":{…},"t0":…,"f0":…}.
+void append_row(std::string &out, const Compiled &compiled, const mapping::Change &change, std::int64_t version);
+/// The parents in the order in which their nodes are locked.
+[[nodiscard]] std::vector<std::size_t> lock_links(const Shape &shape);
+
+} // namespace autosync::targets::neo4j
