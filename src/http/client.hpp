@@ -10,6 +10,7 @@
 
 namespace autosync::http {
 
+/// Signals are blocked while libcurl runs, for the sake of its resolver's threads. SIGPIPE must be ignored by the process, as PostgreSQL does.
 class Client final {
 public:
     using Ticket = std::uint64_t;

@@ -73,6 +73,18 @@ TEST(HttpClient, KeepsItsConnections)
     EXPECT_EQ(server.connections(), 1);
 }
 
+TEST(HttpClient, OpensANewConnectionWhenTheServerHasClosedTheIdleOne)
+{
+    HttpServer server{[](Connection &connection, const Received &request) {
+        echo(connection, request);
+        connection.close();
+    }};
+    Client client;
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(ask(client, post(server.url())).status, 200);
+    EXPECT_EQ(server.connections(), 5);
+}
+
 TEST(HttpClient, HasManyUnderWayAtOnce)
 {
     HttpServer server{[](Connection &connection, const Received &request) {
