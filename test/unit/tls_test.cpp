@@ -1,4 +1,5 @@
 // sslmode against a real handshake, with certificates made on the spot.
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -38,6 +39,7 @@ class TlsServer final {
 public:
     explicit TlsServer(const char *name) : key_{EVP_EC_gen("P-256")}, certificate_{X509_new()}, context_{SSL_CTX_new(TLS_server_method())}
     {
+        std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes to clients that have left; PostgreSQL ignores it as well
         sign(name);
         SSL_CTX_use_certificate(context_.get(), certificate_.get());
         SSL_CTX_use_PrivateKey(context_.get(), key_.get());
