@@ -157,12 +157,12 @@ std::string used_columns(Relation relation, const Options &options, const std::v
     const std::string filter = option("filter");
     // Whoever mentions the table in a condition may mean the whole row.
     const bool whole_row = filter.find(NameStr(relation->rd_rel->relname)) != std::string::npos;
-    const auto names = [&](const char *name) {
+    const auto list_of = [&](const char *name) {
         const auto found = options.find(name);
         return found == options.end() ? std::vector<std::string>{} : config::parse_columns(found->second);
     };
-    const auto listed = names("columns");
-    const auto excluded = names("exclude");
+    const auto listed = list_of("columns");
+    const auto excluded = list_of("exclude");
     const auto has = [](const std::vector<std::string> &names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
     for (int i = 0; i < shape->natts; ++i) {
         const Form_pg_attribute column = TupleDescAttr(shape, i);
