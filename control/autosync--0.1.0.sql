@@ -222,9 +222,9 @@ COMMENT ON COLUMN autosync.syncs.enabled IS 'Whether the row-level trigger is en
 COMMENT ON COLUMN autosync.syncs.owner IS 'Owner of the table, with whose rights rows are read.';
 
 CREATE VIEW autosync.event_log WITH (security_barrier) AS
-SELECT e.event_id, e.target, coalesce(s.source_name, n.nspname || '.' || c.relname, e.source::text) AS source,
-       autosync.event_type(coalesce(s.entity_type, c.relname, e.source::text), e.operation, coalesce(s.relationship, false)) AS event_type, e.operation,
-       coalesce(s.entity_type, c.relname) AS entity_type, e.entity_id, NULL::jsonb AS payload, e.changed, NULL::bigint AS source_version, e.correlation_id,
+SELECT e.event_id, e.target, coalesce(s.source_name, (n.nspname || '.' || c.relname) COLLATE "default", e.source::text) AS source,
+       autosync.event_type(coalesce(s.entity_type, c.relname COLLATE "default", e.source::text), e.operation, coalesce(s.relationship, false)) AS event_type, e.operation,
+       coalesce(s.entity_type, c.relname COLLATE "default") AS entity_type, e.entity_id, NULL::jsonb AS payload, e.changed, NULL::bigint AS source_version, e.correlation_id,
        e.origin, e.status, e.attempts, e.last_error, e.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at, e.updated_at,
        e.next_attempt_at, NULL::timestamptz AS expires_at
 FROM (
@@ -254,9 +254,9 @@ COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refus
 COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';
 
 CREATE VIEW autosync.failed_events WITH (security_barrier) AS
-SELECT x.event_id, x.target, coalesce(s.source_name, n.nspname || '.' || t.relname, x.source::text) AS source,
-       autosync.event_type(coalesce(s.entity_type, t.relname, x.source::text), x.operation, coalesce(s.relationship, false)) AS event_type, x.operation,
-       coalesce(s.entity_type, t.relname) AS entity_type, x.key AS entity_id, x.attempts, x.last_error, x.request, x.answer, x.correlation_id, x.origin,
+SELECT x.event_id, x.target, coalesce(s.source_name, (n.nspname || '.' || t.relname) COLLATE "default", x.source::text) AS source,
+       autosync.event_type(coalesce(s.entity_type, t.relname COLLATE "default", x.source::text), x.operation, coalesce(s.relationship, false)) AS event_type, x.operation,
+       coalesce(s.entity_type, t.relname COLLATE "default") AS entity_type, x.key AS entity_id, x.attempts, x.last_error, x.request, x.answer, x.correlation_id, x.origin,
        x.created_at, x.updated_at AS failed_at
 FROM autosync.exceptions AS x
 LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
@@ -301,7 +301,7 @@ COMMENT ON VIEW autosync.stat_workers IS 'The workers of the cluster: one per da
 COMMENT ON COLUMN autosync.stat_workers.state IS 'What it is doing; NULL when idle.';
 
 CREATE VIEW autosync.stat_progress AS
-SELECT j.target, coalesce(n.nspname || '.' || c.relname, j.source::text) AS source, j.kind, j.done, j.total,
+SELECT j.target, coalesce((n.nspname || '.' || c.relname) COLLATE "default", j.source::text) AS source, j.kind, j.done, j.total,
        CASE WHEN j.total > 0 THEN round(least(100, 100.0 * j.done / j.total), 1) END AS percent,
        r.rate,
        CASE WHEN r.rate > 0 AND j.total > j.done THEN make_interval(secs => (j.total - j.done) / r.rate) END AS eta,

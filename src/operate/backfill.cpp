@@ -16,6 +16,7 @@ void request(const std::string &instance, const std::string &target, Oid source,
                 " VALUES ($1::int8, $2::name, $3::oid, 'backfill', $4, $5::int8, 'requested', $6::name, clock_timestamp())"
                 " ON CONFLICT (instance, target, source, kind) DO UPDATE SET"
                 " where_clause = CASE WHEN j.where_clause = excluded.where_clause THEN j.where_clause"
+                " WHEN position('(' || excluded.where_clause || E'\\n)' IN j.where_clause) > 0 THEN j.where_clause"
                 " ELSE '(' || j.where_clause || E'\\n) OR (' || excluded.where_clause || E'\\n)' END,"
                 " total = greatest(j.total, excluded.total), done = 0, \"position\" = NULL, started_at = NULL, updated_at = NULL, reason = excluded.reason,"
                 " requested_by = excluded.requested_by, requested_at = excluded.requested_at",
@@ -39,7 +40,7 @@ AUTOSYNC_SQL(autosync_backfill)
         (void) operate::require_target_usage(*target);
     const auto targets = operate::targets_of_source(source, target);
     const std::string instance = operate::require_instance();
-    const auto total = operate::estimate_rows(source, condition.value_or(""));
+    const auto total = operate::estimate_rows(source, condition);
     const std::string caller = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
     const pg::ActingAs owner{pg::extension_owner(), false};
     for (const auto &name : targets)

@@ -1,6 +1,6 @@
 #include "operate/condition.hpp"
 
-#include <cmath>
+#include <cstdlib>
 
 #include "operate/access.hpp"
 
@@ -8,10 +8,10 @@ namespace autosync::operate {
 
 namespace {
 
-/// Whether the text in parentheses is one expression and nothing that ends them early.
+/// Whether the text, as it stands, is one expression: nothing else that a SELECT may have, and no parenthesis that ends somebody else's.
 bool one_expression(const std::string &condition)
 {
-    const std::string statement = "SELECT (" + condition + "\n)";
+    const std::string statement = "SELECT " + condition;
     const char *const text = statement.c_str();
     return pg::call([text] {
         const List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
@@ -21,11 +21,25 @@ bool one_expression(const std::string &condition)
         if (!IsA(parsed, SelectStmt))
             return false;
         const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
-        return select->op == SETOP_NONE && list_length(select->targetList) == 1 && select->fromClause == NIL && select->whereClause == nullptr &&
-               select->groupClause == NIL && select->havingClause == nullptr && select->sortClause == NIL && select->limitCount == nullptr &&
-               select->limitOffset == nullptr && select->lockingClause == NIL && select->intoClause == nullptr && select->windowClause == NIL &&
-               select->withClause == nullptr && select->distinctClause == NIL;
+        return select->op == SETOP_NONE && list_length(select->targetList) == 1 && linitial_node(ResTarget, select->targetList)->name == nullptr &&
+               select->fromClause == NIL && select->whereClause == nullptr && select->groupClause == NIL && select->havingClause == nullptr &&
+               select->sortClause == NIL && select->limitCount == nullptr && select->limitOffset == nullptr && select->lockingClause == NIL &&
+               select->intoClause == nullptr && select->windowClause == NIL && select->withClause == nullptr && select->distinctClause == NIL;
     });
+}
+
+void require_condition(const std::string &condition)
+{
+    constexpr const char *help = "Write what would stand behind WHERE, without the word itself.";
+    bool fine = false;
+    try {
+        fine = one_expression(condition);
+    } catch (const pg::Error &error) {
+        // Raised anew, because its position points into a statement that the user has not written.
+        throw pg::Failure{error.sqlstate(), "where_clause is not a condition: " + std::string{error.what()}, "It is: " + condition, help};
+    }
+    if (!fine)
+        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "where_clause must be one condition", "It is: " + condition, help};
 }
 
 /// "Seq Scan on t  (cost=0.00..35.50 rows=2550 width=4)" -> 2550
@@ -37,7 +51,7 @@ std::int64_t planned_rows(const std::string &plan)
 
 } // namespace
 
-std::int64_t estimate_rows(Oid table, const std::string &condition)
+std::int64_t estimate_rows(Oid table, const std::optional<std::string> &condition)
 {
     struct Place {
         Oid owner;
@@ -51,11 +65,9 @@ std::int64_t estimate_rows(Oid table, const std::string &condition)
         return found;
     });
     std::string sql = "EXPLAIN SELECT 1 FROM " + pg::quote_qualified(place.schema, place.name);
-    if (!condition.empty()) {
-        if (!one_expression(condition))
-            throw pg::Failure{ERRCODE_SYNTAX_ERROR, "where_clause must be one condition", "It is: " + condition,
-                              "Write what would stand behind WHERE, without the word itself."};
-        sql += " WHERE (" + condition + "\n)";
+    if (condition) {
+        require_condition(*condition);
+        sql += " WHERE (" + *condition + "\n)";
     }
     const pg::ActingAs owner{place.owner};
     return planned_rows(pg::execute_one(sql).value_or(""));

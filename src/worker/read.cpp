@@ -124,10 +124,8 @@ void Reader::State::try_batch(std::span<const Wanted> wanted, std::size_t byte_b
     std::unordered_map<std::string_view, std::size_t> places(found.size());
     for (std::size_t i = 0; i < found.size(); ++i)
         places.emplace(found.key(i), i);
-    std::string text;
     for (const auto &one : wanted) {
-        join(one.columns, text);
-        const auto place = places.find(text);
+        const auto place = places.find(joined(one.columns));
         if (place == places.end()) {
             rows->push_back(absent());
             *bytes += sizeof(ReadRow);
@@ -171,7 +169,6 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
 std::vector<ReadRow> Reader::read_keys(std::span<const Wanted> wanted, std::size_t byte_budget, std::size_t *done)
 {
     std::vector<ReadRow> rows;
-    rows.reserve(std::min(wanted.size(), most_keys));
     std::size_t bytes = 0;
     const std::size_t most = state_->statement.by_arrays ? most_keys : 1;
     while (rows.size() < wanted.size() && (rows.empty() || bytes < byte_budget))

@@ -158,13 +158,14 @@ std::string_view Rows::key(std::size_t row) const
 
 std::vector<std::string> Rows::key_columns(std::size_t row) const { return split(key(row)); }
 
-void join(std::span<const std::string> columns, std::string &text)
+std::string joined(std::span<const std::string> columns)
 {
-    text.clear();
+    std::string all;
     for (const auto &column : columns) {
-        text += column;
-        text += '\0';
+        all += column;
+        all += '\0';
     }
+    return all;
 }
 
 } // namespace autosync::worker

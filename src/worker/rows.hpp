@@ -55,6 +55,6 @@ private:
 };
 
 /// The same form for a key that is looked for.
-void join(std::span<const std::string> columns, std::string &text);
+[[nodiscard]] std::string joined(std::span<const std::string> columns);
 
 } // namespace autosync::worker

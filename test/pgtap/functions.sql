@@ -1,0 +1,49 @@
+-- Every function of the interface: its arguments, defaults and result. None is missing, none is too many, each is described.
+BEGIN;
+SELECT no_plan();
+
+CREATE TEMP TABLE promised (name text, arguments text, result text);
+INSERT INTO promised VALUES
+('add_schema', 'schema name, target name, except_tables text[] DEFAULT ''{}''::text[], options jsonb DEFAULT ''{}''::jsonb, dry_run boolean DEFAULT false', 'SETOF'),
+('add_sync', 'source regclass, target name, options jsonb DEFAULT ''{}''::jsonb, backfill boolean DEFAULT true, if_not_exists boolean DEFAULT false', NULL),
+('add_tables', 'sources regclass[], target name, options jsonb DEFAULT ''{}''::jsonb, dry_run boolean DEFAULT false', 'SETOF'),
+('add_target', 'name name, url text, options jsonb DEFAULT ''{}''::jsonb', NULL),
+('adopt_database', '', NULL),
+('alter_sync', 'source regclass, target name, options jsonb', NULL),
+('backfill', 'source regclass, target name DEFAULT NULL::name, where_clause text DEFAULT NULL::text', 'bigint'),
+('capture', '', 'trigger'),
+('check_target', 'target name, OUT ok boolean, OUT server_version text, OUT latency interval, OUT detail text', 'record'),
+('discard', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),
+('drop_sync', 'source regclass, target name, purge boolean DEFAULT false', NULL),
+('explain_options', 'source regclass, target name', 'SETOF'),
+('health', 'OUT "check" text, OUT status text, OUT detail text, OUT hint text', 'SETOF'),
+('pause', 'target name DEFAULT NULL::name', 'void'),
+('preview', 'source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text', 'SETOF'),
+('publish', 'source regclass, key text, target name DEFAULT NULL::name', 'void'),
+('resume', 'target name DEFAULT NULL::name', 'void'),
+('retry', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),
+('stat_reset', 'target name DEFAULT NULL::name', 'void'),
+('unpublish', 'source regclass, key text, target name DEFAULT NULL::name', 'void'),
+('wait_delivered', 'target name DEFAULT NULL::name, timeout interval DEFAULT ''00:00:30''::interval', 'boolean');
+
+CREATE TEMP VIEW present AS
+SELECT p.oid, p.proname AS name, pg_get_function_arguments(p.oid) AS arguments, p.proargmodes AS modes,
+       CASE WHEN p.proretset THEN 'SETOF' ELSE p.prorettype::regtype::text END AS result, obj_description(p.oid, 'pg_proc') AS help
+FROM pg_proc p WHERE p.pronamespace = 'autosync'::regnamespace;
+
+-- The columns that a set-returning function promises are its own affair where the promise names none.
+SELECT ok(EXISTS (
+           SELECT FROM present f
+           WHERE f.name = p.name AND (f.arguments = p.arguments OR (p.result = 'SETOF' AND f.arguments LIKE p.arguments || ', OUT %')) AND f.result = coalesce(p.result, f.result)),
+          format('autosync.%s(%s) returns %s', p.name, p.arguments, p.result))
+FROM promised p ORDER BY p.name;
+
+SELECT bag_eq(
+    $$SELECT name FROM present WHERE result NOT IN ('event_trigger') AND name NOT LIKE '%\_validator' AND name NOT LIKE '%\_rows'$$,
+    $$SELECT name::name FROM promised UNION ALL SELECT 'event_type'::name$$,
+    'no function beyond the interface, but for the inner ones of views, validators and event triggers');
+SELECT is_empty($$SELECT name FROM present WHERE help IS NULL$$, 'every function is described');
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'autosync'::regnamespace AND prosecdef$$, 'no function is SECURITY DEFINER');
+
+SELECT * FROM finish();
+ROLLBACK;
