@@ -50,7 +50,7 @@ constexpr std::array table{
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
     Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
     Option{"relationships", object, "neo4j", "sync", "off", "", "per foreign key: type, label of the parent, direction; or off"},
-    Option{"relationship", object, "neo4j", "sync", "on,off", "", "whether and how the row itself is a relationship (a join table)"},
+    Option{"relationship", text, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},
     Option{"properties", object, "neo4j", "sync", "", "", "column to property"},
 };
 

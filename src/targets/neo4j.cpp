@@ -66,7 +66,7 @@ bool goes_before(const Batch &batch, std::size_t left, std::size_t right)
     const Change &b = batch.changes[right];
     if (a.source != b.source || a.removed != b.removed)
         return std::tie(a.source, a.removed) < std::tie(b.source, b.removed);
-    for (const auto link : lock_links(compiled(*batch.mappings[a.source]).shape)) {
+    for (const auto link : compiled(*batch.mappings[a.source]).links) {
         if (link < a.links.size() && link < b.links.size() && a.links[link] != b.links[link])
             return a.links[link] < b.links[link];
     }

@@ -35,7 +35,6 @@ constexpr std::array rules{
     Rule{"ClientError.Cluster.", Outcome::unreachable},
     Rule{"ClientError.Transaction.TransactionTimedOut", Outcome::refused, true},
     Rule{"ClientError.Transaction.", Outcome::unreachable, false, true},
-    Rule{"ClientError.Statement.EntityNotFound", Outcome::refused, false, true}, // somebody else deleted it meanwhile
     Rule{"ClientError.", Outcome::refused},
     Rule{"TransientError.General.MemoryPoolOutOfMemoryError", Outcome::refused, true},
     Rule{"TransientError.General.TransactionOutOfMemoryError", Outcome::refused, true},

@@ -18,9 +18,11 @@ namespace autosync::targets::neo4j {
 struct Compiled final : Mapping {
     Shape shape;
     std::vector<Field> fields;
-    std::string upsert; ///< '{"statement":"…","parameters":{…,': to be ended by '"rows":[…]}}'
-    std::string remove; ///< the same; wants "v" as well
-    std::string purge;  ///< the same; wants "limit"
+    std::vector<std::size_t> links; ///< of Source::links, those that become relationships, in the order in which parents are locked
+    std::string json_mark;          ///< '"…"'
+    std::string upsert;             ///< '{"statement":"…","parameters":{…,': to be ended by '"rows":[…]}}'
+    std::string remove;             ///< the same; wants "v" as well
+    std::string purge;              ///< the same; wants "limit"
 };
 
 [[nodiscard]] std::unique_ptr<const Compiled> compile_source(const mapping::Source &source);
@@ -34,7 +36,5 @@ struct Compiled final : Mapping {
 
 /// Appends the row of an upsert: {"p":{…},"t0":…,"f0":…}.
 void append_row(std::string &out, const Compiled &compiled, const mapping::Change &change, std::int64_t version);
-/// The parents in the order in which their nodes are locked.
-[[nodiscard]] std::vector<std::size_t> lock_links(const Shape &shape);
 
 } // namespace autosync::targets::neo4j
