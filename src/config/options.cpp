@@ -49,7 +49,7 @@ constexpr std::array table{
     Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
     Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
-    Option{"relationships", object, "neo4j", "sync", "off", "", "per foreign key: type, label of the parent, direction; or off"},
+    Option{"relationships", object, "neo4j", "sync", "on,off", "", "per foreign key: type, label of the parent, direction; or off for none"},
     Option{"relationship", text, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},
     Option{"properties", object, "neo4j", "sync", "", "", "column to property"},
 };

@@ -73,7 +73,7 @@ TEST(Options, ValuesAreChecked)
     EXPECT_EQ(hint("test", Level::sync, "operations", "insert,upsert"), "Valid values are: insert, update, delete, truncate.");
     EXPECT_EQ(hint("neo4j", Level::sync, "relationships", "off"), "fine");
     EXPECT_EQ(hint("neo4j", Level::sync, "relationships", R"({"a_id": {"type": "X"}})"), "fine");
-    EXPECT_EQ(hint("neo4j", Level::sync, "relationships", "on"), "The value must be a JSON object, or one of: off.");
+    EXPECT_EQ(hint("neo4j", Level::sync, "relationships", "some"), "The value must be a JSON object, or one of: on, off.");
     EXPECT_EQ(hint("neo4j", Level::sync, "properties", "[1]"), "The value must be a JSON object.");
 }
 
