@@ -113,8 +113,14 @@ std::vector<Reference> references(Catalog &catalog, const Table &table, const st
         auto found = reference(catalog, table, foreign_key, target);
         if (!found)
             continue;
-        if (!names.insert(found->link.name).second) // the same columns point to two tables
+        if (!names.insert(found->link.name).second) { // the same columns point to two tables
             found->link.name += "->" + found->link.parent;
+            const auto same = [&](const Reference &other) {
+                return other.link.columns == found->link.columns && other.link.parent == found->link.parent;
+            };
+            if (std::ranges::any_of(result, same)) // or to one table twice, once by a partition of it
+                continue;
+        }
         result.push_back(std::move(*found));
     }
     return result;

@@ -11,10 +11,11 @@ namespace autosync::config {
 inline constexpr std::size_t most_json_bytes = 1U << 20;
 inline constexpr int most_json_depth = 16;
 
+using Json = nlohmann::ordered_json;
+
 /// nullopt: malformed, too long or too deep. Members keep their order.
-[[nodiscard]] inline std::optional<nlohmann::ordered_json> parse_json(std::string_view text)
+[[nodiscard]] inline std::optional<Json> parse_json(std::string_view text)
 {
-    using Json = nlohmann::ordered_json;
     if (text.size() > most_json_bytes)
         return std::nullopt;
     int deepest = 0;

@@ -17,7 +17,8 @@ namespace {
 void refuse_kind(const Table &table)
 {
     const auto refuse = [&](const std::string &what, const std::string &hint) {
-        throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "cannot sync " + what + " " + shown(table), {}, hint};
+        const bool passing = table.persistence == RELPERSISTENCE_TEMP; // its schema's name means nothing
+        throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "cannot sync " + what + " " + (passing ? '"' + table.name + '"' : shown(table)), {}, hint};
     };
     switch (table.kind) {
     case RELKIND_RELATION:

@@ -52,7 +52,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
     if (word.size() > 64)
         return {};
     std::string_view best;
-    std::size_t least = word.size() / 3 + 2; // a word of which more than about a third differs is another word
+    std::size_t least = std::min(word.size() / 3 + 2, word.size()); // a word of which more than about a third differs is another word
     for (const auto candidate : candidates)
         if (const auto letters = distance(word, candidate); letters < least) {
             least = letters;

@@ -90,7 +90,7 @@ void add_target(const std::string &name, const std::string &url, const config::O
     create_server(name, server);
     if (!server.mapping.empty())
         create_mapping(name, server.mapping);
-    adopt(true);
+    adopt();
     const auto check = operate::check_target(name, GetUserId());
     if (!check.ok)
         pg::report(WARNING, ERRCODE_CONNECTION_EXCEPTION, "target \"" + name + "\" is declared, but cannot be reached", check.detail,

@@ -28,17 +28,6 @@ std::int64_t new_instance_id()
     });
 }
 
-void require_database_owner(bool lenient, bool &allowed)
-{
-    allowed = pg::call([] { return pg_database_ownercheck(MyDatabaseId, GetUserId()); });
-    if (allowed)
-        return;
-    if (!lenient)
-        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of the database to adopt it"};
-    pg::report(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, "this database is a copy and does not deliver", {},
-               "Its owner can run SELECT autosync.adopt_database().");
-}
-
 /// What earlier instances left behind belongs to nobody; versions go on rising from theirs.
 void begin_instance(const std::string &id)
 {
@@ -54,15 +43,20 @@ void begin_instance(const std::string &id)
 
 } // namespace
 
-void adopt(bool lenient)
+bool owns_database()
+{
+    return pg::call([] { return pg_database_ownercheck(MyDatabaseId, GetUserId()); });
+}
+
+void adopt()
 {
     const auto known = outbox::identity();
     if (known && known->adopted)
         return;
-    if (bool allowed = true; known) {
-        require_database_owner(lenient, allowed);
-        if (!allowed)
-            return;
+    if (known && !owns_database()) {
+        pg::report(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, "this database is a copy and does not deliver", {},
+                   "Its owner can run SELECT autosync.adopt_database().");
+        return;
     }
     bool begun = false;
     {
@@ -103,10 +97,8 @@ using namespace autosync;
 
 AUTOSYNC_SQL(autosync_adopt_database)
 {
-    const auto known = outbox::identity();
-    // Only the owner decides that a copy is none.
-    if (!known && !pg::call([] { return pg_database_ownercheck(MyDatabaseId, GetUserId()); }))
+    if (!declaration::owns_database())
         throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of the database to adopt it"};
-    declaration::adopt(false);
+    declaration::adopt();
     PG_RETURN_VOID();
 }

@@ -48,12 +48,14 @@ Options merged(Options options, const std::string &changes)
     auto object = config::parse_json(changes);
     if (!object || !object->is_object())
         throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "options must be a JSON object"};
-    for (const auto &[name, value] : object->items())
+    auto set = config::Json::object();
+    for (const auto &[name, value] : object->items()) {
         if (value.is_null())
             options.erase(name);
-    for (auto it = object->begin(); it != object->end();)
-        it = it.value().is_null() ? object->erase(it) : it + 1;
-    for (const auto &[name, value] : config::options_from_json(object->dump()))
+        else
+            set[name] = value;
+    }
+    for (const auto &[name, value] : config::options_from_json(set.dump()))
         options[name] = value;
     return options;
 }

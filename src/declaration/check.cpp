@@ -11,22 +11,37 @@ namespace autosync::declaration {
 
 namespace {
 
-/// Whether the text in parentheses is one expression and nothing that ends them early.
+/// An error that raw_parser() raises lies in the text it was given, not in the statement of the user.
+void locate(void *text)
+{
+    if (const int position = geterrposition(); position > 0) {
+        errposition(0);
+        internalerrposition(position);
+        internalerrquery(static_cast<const char *>(text));
+    }
+}
+
+/// Whether the text stands for one value, also when more is written around it: "a) OR (b" does not, though it fits between parentheses.
 bool one_expression(const std::string &condition)
 {
-    const std::string statement = "SELECT (" + condition + "\n)";
-    const char *const text = statement.c_str();
+    std::string statement = "SELECT " + condition;
+    char *const text = statement.data();
     return pg::call([text] {
+        ErrorContextCallback context{error_context_stack, locate, text};
+        error_context_stack = &context;
         const List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
+        error_context_stack = context.previous;
         if (list_length(statements) != 1)
             return false;
         const auto *const parsed = linitial_node(RawStmt, statements)->stmt;
         if (!IsA(parsed, SelectStmt))
             return false;
         const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
-        return select->op == SETOP_NONE && list_length(select->targetList) == 1 && select->fromClause == NIL && select->whereClause == nullptr &&
-               select->groupClause == NIL && select->havingClause == nullptr && select->sortClause == NIL && select->limitCount == nullptr &&
-               select->limitOffset == nullptr && select->lockingClause == NIL && select->intoClause == nullptr && select->windowClause == NIL;
+        const bool bare = select->op == SETOP_NONE && select->distinctClause == NIL && select->fromClause == NIL && select->whereClause == nullptr &&
+                          select->groupClause == NIL && select->havingClause == nullptr && select->sortClause == NIL &&
+                          select->limitCount == nullptr && select->limitOffset == nullptr && select->lockingClause == NIL &&
+                          select->intoClause == nullptr && select->windowClause == NIL;
+        return bare && list_length(select->targetList) == 1 && linitial_node(ResTarget, select->targetList)->name == nullptr;
     });
 }
 
@@ -46,7 +61,7 @@ void check_filter(const config::Sync &sync, const std::string &filter)
         throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
                           "Write what would stand behind WHERE, without the word itself."};
     // Only parsed and analysed, never run.
-    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " AS t WHERE (" + filter + "\n)";
+    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " WHERE (" + filter + "\n)";
     const char *const text = statement.c_str();
     const pg::ActingAs owner{sync.owner};
     pg::call([text] {

@@ -101,7 +101,8 @@ void check_trigger(Oid oid)
     check_form(*trigger, form);
     operate::require_table(trigger->table);
     if (!trigger->problem.empty())
-        throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, trigger->problem};
+        throw pg::Failure{
+            ERRCODE_INVALID_PARAMETER_VALUE, trigger->problem, {}, "Write EXECUTE FUNCTION autosync.capture('target', 'option=value', …)."};
     const auto &[target, options] = trigger->declaration;
     const Oid server = usable_target(target);
     if (!OidIsValid(server))

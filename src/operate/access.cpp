@@ -1,5 +1,6 @@
 #include "operate/access.hpp"
 
+#include "config/catalog.hpp"
 #include "config/sync.hpp"
 #include "config/target.hpp"
 #include "outbox/identity.hpp"
@@ -99,7 +100,7 @@ std::string source_name(Oid table)
     });
     if (names.name == nullptr)
         return std::to_string(table);
-    return (names.schema == nullptr ? std::string{} : std::string{names.schema} + ".") + names.name;
+    return config::source_name(names.schema == nullptr ? "" : names.schema, names.name);
 }
 
 std::vector<std::string> targets_of_source(Oid table, const std::optional<std::string> &target)
