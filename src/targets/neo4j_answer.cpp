@@ -35,6 +35,8 @@ constexpr std::array rules{
     Rule{"ClientError.Cluster.", Outcome::unreachable},
     Rule{"ClientError.Transaction.TransactionTimedOut", Outcome::refused, true},
     Rule{"ClientError.Transaction.", Outcome::unreachable, false, true},
+    Rule{"ClientError.Request.InvalidFormat", Outcome::refused},
+    Rule{"ClientError.Request.", Outcome::unauthorized}, // the URL leads elsewhere
     Rule{"ClientError.", Outcome::refused},
     Rule{"TransientError.General.MemoryPoolOutOfMemoryError", Outcome::refused, true},
     Rule{"TransientError.General.TransactionOutOfMemoryError", Outcome::refused, true},

@@ -3,7 +3,7 @@
 #include "neo4j_scene.hpp"
 
 using namespace autosync;
-using namespace autosync::test;
+using namespace autosync::graph_test;
 using targets::Outcome;
 
 namespace {
@@ -61,6 +61,7 @@ TEST(Neo4jAnswer, ClassifiesByCodeNotByStatus)
              Case{"DatabaseError.Statement.ExecutionFailed", 200, Outcome::refused, false, false},
              Case{"DatabaseError.Transaction.TransactionCommitFailed", 500, Outcome::unreachable, false, false},
              Case{"ClientError.Request.InvalidFormat", 200, Outcome::refused, false, false},
+             Case{"ClientError.Request.Invalid", 404, Outcome::unauthorized, false, false},
              Case{"SomethingNew", 200, Outcome::unreachable, false, false},
          }) {
         const auto got = verdict(failing(each.code, each.status));

@@ -2,7 +2,7 @@
 
 #include "neo4j_scene.hpp"
 
-using namespace autosync::test;
+using namespace autosync::graph_test;
 
 namespace {
 

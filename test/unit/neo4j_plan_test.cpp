@@ -6,7 +6,7 @@
 #include "neo4j_scene.hpp"
 
 using namespace autosync;
-using namespace autosync::test;
+using namespace autosync::graph_test;
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "targets/target.hpp"
 
-namespace autosync::test {
+namespace autosync::graph_test {
 
 using mapping::Kind;
 using mapping::Source;
@@ -102,4 +102,4 @@ inline std::string complaint(const Source &source)
 
 inline bool contains(const std::string &text, const std::string &piece) { return text.find(piece) != std::string::npos; }
 
-} // namespace autosync::test
+} // namespace autosync::graph_test

@@ -3,7 +3,7 @@
 #include "neo4j_scene.hpp"
 
 using namespace autosync;
-using namespace autosync::test;
+using namespace autosync::graph_test;
 using mapping::Change;
 
 namespace {

@@ -4,7 +4,7 @@
 
 #include "neo4j_scene.hpp"
 
-using namespace autosync::test;
+using namespace autosync::graph_test;
 using autosync::mapping::List;
 using autosync::mapping::Type;
 using autosync::mapping::Value;
