@@ -26,3 +26,6 @@ free_port() {
     echo "no free port between $1 and $(($1 + 200))" >&2
     return 1
 }
+
+# Debian's own: another one that comes first in PATH does not see Debian's packages.
+python=/usr/bin/python3

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Neo4j over HTTP with what Python brings along: for scripts/neo4j, the demo and the system tests.
 
 As a program: neo4j_client.py 'QUERY' prints a table. NEO4J_URL, NEO4J_USER and NEO4J_PASSWORD say where (see scripts/neo4j env).

@@ -1,14 +1,14 @@
 // The launcher: knows every database of the cluster and decides which of them have a worker.
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "config/settings.hpp"
+#include "worker/databases.hpp"
 #include "worker/launcher.hpp"
 #include "worker/process.hpp"
 #include "worker/slots.hpp"
 
-#include "pg/spi.hpp"
+#include "pg/bridge.hpp"
 
 extern "C" PGDLLEXPORT void autosync_launcher_main(Datum argument);
 
@@ -20,19 +20,12 @@ constexpr int rescan_ms = 60'000;      ///< new databases announce themselves; t
 constexpr int rescan_pause_ms = 1'000; ///< announcements do not make it look more often
 constexpr int revisit_ms = 30'000;     ///< a database whose idle worker gave way gets its turn again after so long
 constexpr int crowded_ms = 1'000;      ///< pause when the server has no free place for a process
-constexpr int invalid_database = -2;   ///< datconnlimit of a database whose DROP was interrupted
 
 /// A worker that was asked for. Until it has come into its slot it counts as running.
 struct Start {
     Oid database;
     std::uint32_t starts; ///< of the slot before
     BackgroundWorkerHandle *handle;
-};
-
-struct Databases {
-    int count;
-    bool more;
-    std::array<Oid, max_databases> oids;
 };
 
 class Launcher final {
@@ -55,29 +48,6 @@ private:
 };
 
 long milliseconds(TimestampTz from, TimestampTz to) { return TimestampDifferenceMilliseconds(from, to); }
-
-Databases connectable()
-{
-    Databases found{};
-    pg::transaction([&found] {
-        auto *const into = &found;
-        pg::call([into] {
-            Relation const catalog = table_open(DatabaseRelationId, AccessShareLock);
-            TableScanDesc const scan = table_beginscan_catalog(catalog, 0, nullptr);
-            while (HeapTuple const tuple = heap_getnext(scan, ForwardScanDirection)) {
-                const auto *const row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-                if (!row->datallowconn || row->datistemplate || row->datconnlimit == invalid_database)
-                    continue;
-                into->more = into->count == max_databases;
-                if (!into->more)
-                    into->oids[static_cast<std::size_t>(into->count++)] = row->oid;
-            }
-            table_endscan(scan);
-            table_close(catalog, AccessShareLock);
-        });
-    });
-    return found;
-}
 
 bool Launcher::starting(Oid database) const
 {
@@ -145,12 +115,14 @@ long Launcher::choose(std::vector<Oid> &chosen)
     std::vector<Candidate> candidates;
     candidates.reserve(max_databases);
     const Locked lock{LW_EXCLUSIVE};
+    int leaving = 0;
     auto room = config::settings.max_workers - static_cast<int>(starts_.size());
     for (auto &slot : shared()->databases) {
         if (slot.database == InvalidOid || starting(slot.database))
             continue;
         if (slot.worker != 0) {
             --room;
+            leaving += slot.latch == nullptr ? 1 : 0;
             continue;
         }
         if (slot.evicted_by != 0 && BackendPidGetProc(slot.evicted_by) == nullptr)
@@ -181,8 +153,8 @@ long Launcher::choose(std::vector<Oid> &chosen)
         else if (candidate.pressing)
             ++waiting;
     }
-    shared()->waiting = waiting;
-    if (waiting > 0) {
+    shared()->waiting = std::max(waiting - leaving, 0);
+    if (shared()->waiting > 0) {
         for (const auto &slot : shared()->databases) {
             if (slot.database != InvalidOid && slot.latch != nullptr)
                 SetLatch(slot.latch);

@@ -52,9 +52,17 @@ std::span<const HeapTuple> Plan::run(std::span<const Datum> values, std::span<co
             elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
     });
     *shape = SPI_tuptable->tupdesc;
-    bool same = static_cast<std::size_t>((*shape)->natts) == types.size();
-    for (std::size_t i = 0; same && i < types.size(); ++i)
-        same = TupleDescAttr(*shape, static_cast<int>(i))->atttypid == types[i];
+    const TupleDesc found = *shape;
+    const Oid *const expected = types.data();
+    const std::size_t count = types.size();
+    const bool same = pg::call([=] {
+        bool result = static_cast<std::size_t>(found->natts) == count;
+        for (std::size_t i = 0; result && i < count; ++i) {
+            const Oid type = TupleDescAttr(found, static_cast<int>(i))->atttypid;
+            result = type == expected[i] || getBaseType(type) == getBaseType(expected[i]);
+        }
+        return result;
+    });
     if (!same)
         throw SyncTrouble{ERRCODE_DATATYPE_MISMATCH, "a column of the table has changed its type"};
     return {SPI_tuptable->vals, SPI_tuptable->numvals};

@@ -46,6 +46,8 @@ void serve_interrupts()
     ResetLatch(MyLatch);
     pg::call([] {
         CHECK_FOR_INTERRUPTS();
+        if (catchupInterruptPending) // an idle process must not hold up the queue of invalidations
+            ProcessCatchupInterrupt();
         if (ConfigReloadPending) {
             ConfigReloadPending = 0;
             ProcessConfigFile(PGC_SIGHUP);

@@ -124,8 +124,10 @@ void Reader::State::try_batch(std::span<const Wanted> wanted, std::size_t byte_b
     std::unordered_map<std::string_view, std::size_t> places(found.size());
     for (std::size_t i = 0; i < found.size(); ++i)
         places.emplace(found.key(i), i);
+    std::string text;
     for (const auto &one : wanted) {
-        const auto place = places.find(joined(one.columns));
+        join(one.columns, text);
+        const auto place = places.find(text);
         if (place == places.end()) {
             rows->push_back(absent());
             *bytes += sizeof(ReadRow);

@@ -158,14 +158,13 @@ std::string_view Rows::key(std::size_t row) const
 
 std::vector<std::string> Rows::key_columns(std::size_t row) const { return split(key(row)); }
 
-std::string joined(std::span<const std::string> columns)
+void join(std::span<const std::string> columns, std::string &text)
 {
-    std::string all;
+    text.clear();
     for (const auto &column : columns) {
-        all += column;
-        all += '\0';
+        text += column;
+        text += '\0';
     }
-    return all;
 }
 
 } // namespace autosync::worker

@@ -55,6 +55,6 @@ private:
 };
 
 /// The same form for a key that is looked for.
-[[nodiscard]] std::string joined(std::span<const std::string> columns);
+void join(std::span<const std::string> columns, std::string &text);
 
 } // namespace autosync::worker

@@ -123,6 +123,7 @@ bool Tenure::give_way(bool idle)
     if (shared()->waiting <= 0)
         return false;
     --shared()->waiting;
+    slot_->latch = nullptr;
     ending_ = Ending::again;
     return true;
 }

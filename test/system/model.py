@@ -3,7 +3,10 @@ import datetime
 import decimal
 import re
 
-LABEL = "MATCH (n:`%s`) RETURN properties(n)"
+
+def name_of(identifier):
+    """A label or type in Cypher."""
+    return "`%s`" % identifier.replace("`", "``")
 
 
 class Table:
@@ -42,7 +45,8 @@ def tables_of(database, schema="public"):
             tables[name].columns.append((column, kind))
     columns = "ARRAY(SELECT a.attname::text FROM unnest(%s) WITH ORDINALITY k(n, o) JOIN pg_attribute a ON a.attrelid = %s AND a.attnum = k.n ORDER BY k.o)"
     for kind, name, constraint, local, parent, referenced in database.execute(
-            "SELECT contype::text, conrelid::regclass::text, conname::text, %s, confrelid::regclass::text, %s FROM pg_constraint"
+            "SELECT contype::text, (SELECT relname::text FROM pg_class WHERE oid = conrelid), conname::text, %s,"
+            " (SELECT relname::text FROM pg_class WHERE oid = confrelid), %s FROM pg_constraint"
             " WHERE connamespace = '%s'::regnamespace AND contype IN ('p', 'f') AND conparentid = 0 ORDER BY conname"
             % (columns % ("conkey", "conrelid"), columns % ("confkey", "confrelid"), schema)):
         if name not in tables:
@@ -82,9 +86,13 @@ def held_value(value, kind):
     return value
 
 
+def quoted(identifier):
+    return '"%s"' % identifier.replace('"', '""')
+
+
 def rows_of(connection, table):
     with connection.cursor() as cursor:
-        cursor.execute('SELECT %s FROM "%s"' % (", ".join('"%s"' % name for name, _ in table.columns), table.name))
+        cursor.execute('SELECT %s FROM %s' % (", ".join(quoted(name) for name, _ in table.columns), quoted(table.name)))
         return [dict(zip([name for name, _ in table.columns], row)) for row in cursor.fetchall()]
 
 
@@ -126,7 +134,8 @@ def compare(database, graph, schema="public"):
         if table.is_join:
             ends = [tables[link.parent] for link in table.foreign_keys]
             held = {}
-            for start, end, properties in graph.rows("MATCH (a:`%s`)-[r:`%s`]->(b:`%s`) RETURN properties(a), properties(b), properties(r)" % (ends[0].name, name.upper(), ends[1].name)):
+            for start, end, properties in graph.rows("MATCH (a:%s)-[r:%s]->(b:%s) RETURN properties(a), properties(b), properties(r)"
+                                                     % (name_of(ends[0].name), name_of(name.upper()), name_of(ends[1].name))):
                 values = dict(zip(table.foreign_keys[0].columns, pick(start, table.foreign_keys[0].referenced)))
                 values.update(zip(table.foreign_keys[1].columns, pick(end, table.foreign_keys[1].referenced)))
                 key = tuple(held_value(values[column], kinds[column]) for column in table.key)
@@ -138,7 +147,7 @@ def compare(database, graph, schema="public"):
             lines += difference("relationships " + name, content, held)
             continue
         held = {}
-        for (properties,) in graph.rows(LABEL % name):
+        for (properties,) in graph.rows("MATCH (n:%s) RETURN properties(n)" % name_of(name)):
             key = tuple(held_value(properties.get(column), kinds[column]) for column in table.key)
             if key in held:
                 lines.append("%s: two nodes for %s" % (name, key))
@@ -149,7 +158,8 @@ def compare(database, graph, schema="public"):
             parents = {pick(row, link.referenced): pick(row, tables[link.parent].key) for row in rows[link.parent]}
             wanted = {(pick(row, table.key), parents[pick(row, link.columns)]): 1 for row in rows[name] if None not in pick(row, link.columns)}
             found = {}
-            for start, end in graph.rows("MATCH (a:`%s`)-[r:`%s`]->(b:`%s`) RETURN properties(a), properties(b)" % (name, link.type, link.parent)):
+            for start, end in graph.rows("MATCH (a:%s)-[r:%s]->(b:%s) RETURN properties(a), properties(b)"
+                                         % (name_of(name), name_of(link.type), name_of(link.parent))):
                 parent = tables[link.parent]
                 pair = (tuple(held_value(start.get(column), kinds[column]) for column in table.key),
                         tuple(held_value(end.get(column), dict(parent.columns)[column]) for column in parent.key))

@@ -8,20 +8,25 @@ import threading
 import psycopg2
 from psycopg2 import sql
 
-from model import tables_of
+from model import quoted, tables_of
 
 fresh = itertools.count(1_000_000)
+
+
+def fresh_key(kind):
+    """A key that no row has had before."""
+    return next(fresh) if kind in ("integer", "bigint", "smallint") else "k%d" % next(fresh)
 
 
 def defer_foreign_keys(database, tables):
     """Lets a transaction change a key and what points at it in any order."""
     for table in tables.values():
         for link in table.foreign_keys:
-            database.execute('ALTER TABLE "%s" ALTER CONSTRAINT "%s" DEFERRABLE INITIALLY DEFERRED' % (table.name, link.name))
+            database.execute("ALTER TABLE %s ALTER CONSTRAINT %s DEFERRABLE INITIALLY DEFERRED" % (quoted(table.name), quoted(link.name)))
 
 
 class Writer(threading.Thread):
-    """One session; `changes` statements, each of them counted when its transaction has committed or not."""
+    """One session; ends when `changes` of its changes have committed, or when it is told to stop."""
 
     def __init__(self, database, seed, changes, truncates=(), session=""):
         super().__init__(daemon=True)
@@ -38,6 +43,7 @@ class Writer(threading.Thread):
         self.cursor = None
 
     def run(self):
+        connection = None
         try:
             connection = self.database.connect()
             connection.autocommit = True
@@ -45,9 +51,12 @@ class Writer(threading.Thread):
             if self.session:
                 self.cursor.execute(self.session)
             self.write()
-            connection.close()
         except Exception as error:  # told to whoever joins
             self.error = error
+        finally:
+            # Also after an error: its locks would hold up the others for ever.
+            if connection is not None:
+                connection.close()
 
     def finish(self):
         self.join()
@@ -56,13 +65,12 @@ class Writer(threading.Thread):
         return self
 
     def write(self):
-        done = 0
-        while done < self.changes and not self.stopping.is_set():
-            if done % 300 < 8:
+        for number in itertools.count():
+            if self.committed >= self.changes or self.stopping.is_set():
+                return
+            if number % 50 == 0:
                 self.keys.clear()
-            size = self.random.choice((1, 1, 1, 2, 3, 5, 8, 20))
-            done += size
-            self.transaction(size)
+            self.transaction(self.random.choice((1, 1, 1, 2, 3, 5, 8, 20)))
 
     def transaction(self, size):
         fate = self.random.random()
@@ -85,8 +93,8 @@ class Writer(threading.Thread):
             else:
                 self.cursor.execute("COMMIT")
                 self.committed += size
-        except (psycopg2.IntegrityError, psycopg2.extensions.TransactionRollbackError):
-            # A key that is taken or gone, a deadlock: PostgreSQL has refused it, so it never happened.
+        except (psycopg2.IntegrityError, psycopg2.extensions.TransactionRollbackError, psycopg2.errors.ObjectInUse):
+            # A key that is taken or gone, a deadlock, TRUNCATE with checks outstanding: PostgreSQL has refused it, so it never happened.
             self.cursor.execute("ROLLBACK")
             self.refused += size
 
@@ -110,7 +118,7 @@ class Writer(threading.Thread):
         if self.truncates and self.random.random() < 0.01:
             self.execute("TRUNCATE {table}", table=self.random.choice(self.truncates))
             return
-        acts = [self.insert, self.delete, self.update, self.update, self.move]
+        acts = [self.insert, self.insert, self.delete, self.update, self.update, self.move]
         if not table.is_join:
             acts += [self.change_key, self.swap, self.insert_again]
         self.random.choice(acts)(table)
@@ -119,7 +127,7 @@ class Writer(threading.Thread):
         draw = self.random
         if kind in ("integer", "bigint", "smallint"):
             return draw.randrange(-3000, 3000)
-        if kind.startswith("numeric"):
+        if kind.startswith("numeric") or kind in ("double precision", "real"):
             return "%d.%02d" % (draw.randrange(100), draw.randrange(100))
         if kind == "boolean":
             return draw.random() < 0.5
@@ -138,7 +146,7 @@ class Writer(threading.Thread):
             row.update(zip(link.columns, key))
         for column, kind in table.columns:
             if column not in row:
-                row[column] = next(fresh) if column in table.key else self.random_value(kind)
+                row[column] = fresh_key(kind) if column in table.key else self.random_value(kind)
         return row
 
     def insert(self, table):
@@ -152,23 +160,28 @@ class Writer(threading.Thread):
         self.keys.get(table.name, []).append(tuple(row[column] for column in table.key))
 
     def delete(self, table):
+        """A row with what points at it, unless that is much: the tables are to last until the storm is over."""
         key = self.some_key(table)
-        if key is not None:
-            self.delete_tree(table, key, 0)
-
-    def delete_tree(self, table, key, depth):
-        """The row with what points at it; gives up where that would be much, which then breaks the foreign key and so the transaction."""
-        if depth > 3:
+        if key is None:
             return
+        doomed = []
+        if self.gather(table, key, doomed):
+            for victim, victim_key in reversed(doomed):
+                self.execute("DELETE FROM {table} WHERE {where}", *victim_key, table=victim.name, where=condition(victim.key))
+
+    def gather(self, table, key, doomed):
+        if (table, key) in doomed:
+            return True
+        doomed.append((table, key))
         for child in self.tables.values():
             for link in child.foreign_keys:
                 if link.parent == table.name:
-                    self.execute("SELECT {columns} FROM {table} WHERE {where} LIMIT 20", *key, table=child.name, columns=columns_list(child.key),
+                    self.execute("SELECT {columns} FROM {table} WHERE {where} LIMIT 10", *key, table=child.name, columns=columns_list(child.key),
                                  where=condition(link.columns))
                     for child_key in self.cursor.fetchall():
-                        if (child.name, child_key) != (table.name, key):
-                            self.delete_tree(child, child_key, depth + 1)
-        self.execute("DELETE FROM {table} WHERE {where}", *key, table=table.name, where=condition(table.key))
+                        if not self.gather(child, child_key, doomed):
+                            return False
+        return len(doomed) < 10
 
     def update(self, table):
         linked = {column for link in table.foreign_keys for column in link.columns}
@@ -198,7 +211,7 @@ class Writer(threading.Thread):
         key = self.some_key(table)
         if key is None or len(key) != 1:
             return
-        new = next(fresh) if isinstance(key[0], int) else "k%d" % next(fresh)
+        new = fresh_key(dict(table.columns)[table.key[0]])
         self.rename(table, key, new)
         for child in self.tables.values():
             for link in child.foreign_keys:
@@ -211,13 +224,13 @@ class Writer(threading.Thread):
         one, other = self.some_key(table), self.some_key(table)
         if one is None or one == other or len(one) != 1:
             return
-        aside = next(fresh) if isinstance(one[0], int) else "k%d" % next(fresh)
+        aside = fresh_key(dict(table.columns)[table.key[0]])
         self.rename(table, one, aside)
         self.rename(table, other, one[0])
         self.rename(table, (aside,), other[0])
 
     def insert_again(self, table):
-        """The same key, deleted and inserted with other values: mostly refused when something points at it, unless it is deferred."""
+        """The same key, deleted and inserted with other values in one transaction."""
         key = self.some_key(table)
         row = self.random_row(table)
         if key is None or row is None:

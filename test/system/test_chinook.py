@@ -46,7 +46,7 @@ def test_ten_thousand_random_changes(shop, graph):
         writer.finish()
     committed, rolled_back, refused = (sum(getattr(writer, name) for writer in writers) for name in ("committed", "rolled_back", "refused"))
     print("%d changes committed, %d rolled back, %d refused by PostgreSQL" % (committed, rolled_back, refused))
-    assert committed + rolled_back + refused >= CHANGES and committed > CHANGES / 2
+    assert committed >= CHANGES and rolled_back > 0
     shop.wait_delivered(timeout=300)
     assert compare(shop, graph) == []
     assert shop.value("SELECT count(*) FROM autosync.failed_events") == 0

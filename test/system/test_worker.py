@@ -239,3 +239,33 @@ def test_shutdown_and_start(cluster):
     cluster.server.start()
     cluster.connection = cluster.server.connect("postgres")
     cluster.wait_for_worker("worker_survives", timeout=2)
+
+
+def arrival(cluster, name, key, timeout=5):
+    """Waits until a row of `things` has arrived; how long that took."""
+    with contextlib.closing(cluster.server.connect(name)) as session, session.cursor() as cursor:
+
+        def arrived():
+            cursor.execute("SELECT EXISTS (SELECT FROM autosync.sent WHERE key = %s)", (key,))
+            return cursor.fetchone()[0]
+
+        return eventually(arrived, timeout, "arrival of %s" % key)
+
+
+def test_commits_wake_the_worker(cluster):
+    """Also the commit of a prepared transaction, by a session that has captured nothing. Polling would take a minute here."""
+    cluster.create("worker_woken")
+    cluster.rows("ALTER DATABASE worker_woken SET autosync.poll_interval = '60s'")
+    cluster.within("worker_woken", "CREATE SERVER things FOREIGN DATA WRAPPER autosync_test; SELECT autosync.adopt_database()")
+    cluster.within("worker_woken", "CREATE TABLE things (id int PRIMARY KEY); SELECT autosync.add_sync('things', 'things')")
+    cluster.wait_for_worker("worker_woken")
+    cluster.within("worker_woken", "INSERT INTO things VALUES (1)")
+    arrival(cluster, "worker_woken", "1")
+    time.sleep(1)  # nothing is under way any more
+    cluster.within("worker_woken", "INSERT INTO things VALUES (2)")
+    assert arrival(cluster, "worker_woken", "2") < 1
+    time.sleep(1)
+    cluster.within("worker_woken", "BEGIN; INSERT INTO things VALUES (3); PREPARE TRANSACTION 'worker_woken'")
+    time.sleep(0.5)
+    cluster.within("worker_woken", "COMMIT PREPARED 'worker_woken'")
+    assert arrival(cluster, "worker_woken", "3") < 1

@@ -1,0 +1,76 @@
+#include "worker/signature.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "pg/spi.hpp"
+
+namespace autosync::worker {
+
+namespace {
+
+/// A dropped column keeps its number, but neither name nor type; pg_inherits.xmin tells a partition that went and came back.
+constexpr const char *query = R"(
+WITH RECURSIVE tree (oid, attached) AS (
+    SELECT $1::oid, ''::text
+    UNION ALL
+    SELECT i.inhrelid, i.xmin::text
+      FROM tree JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.oid
+      JOIN pg_catalog.pg_class AS child ON child.oid = i.inhrelid AND child.relispartition
+)
+SELECT 'file ' || c.oid || ' ' || pg_catalog.pg_relation_filenode(c.oid)
+  FROM tree JOIN pg_catalog.pg_class AS c USING (oid)
+ WHERE c.relkind = 'r'
+UNION ALL
+SELECT 'partition ' || tree.oid || ' ' || tree.attached FROM tree WHERE tree.oid <> $1::oid
+UNION ALL
+SELECT 'column ' || CASE WHEN a.attgenerated = '' THEN '- ' ELSE '+ ' END || CASE WHEN a.atthasmissing THEN '+ ' ELSE '- ' END
+       || a.attnum || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || pg_catalog.quote_ident(a.attname)
+  FROM pg_catalog.pg_attribute AS a
+ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY 1)";
+
+std::set<std::string_view> lines_of(std::string_view text)
+{
+    std::set<std::string_view> lines;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        lines.insert(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
+/// Not generated, and no value for the rows that were there before.
+[[nodiscard]] bool adds_nothing(std::string_view line) { return line.starts_with("column - - "); }
+
+} // namespace
+
+std::string signature(const config::Sync &sync)
+{
+    std::string text;
+    const pg::ActingAs owner{pg::extension_owner(), false}; // for the search_path
+    for (const auto &row : pg::execute(query, {std::to_string(sync.table)}, true)) {
+        text += row.front().value_or("");
+        text += '\n';
+    }
+    return text;
+}
+
+Drift compare(const std::string &before, const std::string &now)
+{
+    if (before == now)
+        return Drift::none;
+    const auto old_lines = lines_of(before);
+    const auto new_lines = lines_of(now);
+    for (const auto line : old_lines)
+        if (!new_lines.contains(line))
+            return Drift::changed;
+    for (const auto line : new_lines)
+        if (!old_lines.contains(line) && !adds_nothing(line))
+            return Drift::changed;
+    return Drift::columns_added;
+}
+
+} // namespace autosync::worker
