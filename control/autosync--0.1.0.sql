@@ -98,10 +98,9 @@ CREATE TABLE autosync.sync_state (
     target    name NOT NULL,
     source    oid NOT NULL,
     signature text,
-    prepared  text,
     PRIMARY KEY (instance, target, source)
 );
-COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (files, columns, partitions) that was last seen, and the declaration for which the target was prepared.';
+COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen.';
 
 CREATE TABLE autosync.target_state (
     instance  int8 NOT NULL,

@@ -44,6 +44,7 @@ public:
     void rate(double per_second);
     [[nodiscard]] bool take(Clock::time_point now);
     [[nodiscard]] Clock::time_point next(Clock::time_point now) const; ///< when take() will succeed
+    void give_back() { tokens_ += rate_ > 0 ? 1 : 0; }                 ///< what was taken was not used
 
 private:
     void fill(Clock::time_point now);

@@ -89,10 +89,11 @@ bool serve(Tenure &tenure, const Extension &installed)
     MemoryContext const scratch = pg::call([] { return AllocSetContextCreate(TopMemoryContext, "autosync turn", ALLOCSET_DEFAULT_SIZES); });
     while (!tenure.revoked()) {
         serve_interrupts();
-        if (!extension.stands(tenure.asked()))
+        const bool woken = tenure.asked();
+        if (!extension.stands(woken))
             return false;
         MemoryContextSwitchTo(scratch);
-        milliseconds patience = engine.turn();
+        milliseconds patience = engine.turn(woken);
         MemoryContextSwitchTo(TopMemoryContext);
         pg::call([scratch] { MemoryContextReset(scratch); });
 

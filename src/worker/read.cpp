@@ -171,6 +171,7 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
 std::vector<ReadRow> Reader::read_keys(std::span<const Wanted> wanted, std::size_t byte_budget, std::size_t *done)
 {
     std::vector<ReadRow> rows;
+    rows.reserve(std::min(wanted.size(), most_keys));
     std::size_t bytes = 0;
     const std::size_t most = state_->statement.by_arrays ? most_keys : 1;
     while (rows.size() < wanted.size() && (rows.empty() || bytes < byte_budget))

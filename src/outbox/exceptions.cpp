@@ -1,0 +1,115 @@
+#include "outbox/exceptions.hpp"
+
+#include "mapping/json.hpp"
+#include "pg/spi.hpp"
+
+namespace autosync::outbox {
+
+namespace {
+
+void append_field(std::string &out, const char *name, std::string_view text)
+{
+    out += out.back() == '{' ? "\"" : ", \"";
+    out += name;
+    out += "\": ";
+    mapping::json::append_string(out, text);
+}
+
+std::string to_json(const Refusal &refusal)
+{
+    std::string out = "{";
+    append_field(out, "source", std::to_string(refusal.source));
+    append_field(out, "key", refusal.key);
+    append_field(out, "event_id", refusal.event_id);
+    append_field(out, "operation", refusal.operation);
+    append_field(out, "last_error", refusal.message);
+    append_field(out, "request", refusal.request);
+    append_field(out, "answer", refusal.answer);
+    append_field(out, "attempts", std::to_string(refusal.attempts));
+    append_field(out, "status", refusal.given_up ? "FAILED" : "RETRYING");
+    append_field(out, "delay", std::to_string(refusal.delay.count()));
+    return out + "}";
+}
+
+/// jsonb takes no U+0000, which a request or an answer may mention.
+std::string without_nul(std::string json)
+{
+    for (auto at = json.find("\\u0000"); at != std::string::npos; at = json.find("\\u0000", at))
+        json.replace(at, 6, "\\ufffd");
+    return json;
+}
+
+} // namespace
+
+std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit)
+{
+    const auto rows = pg::execute("SELECT source, key, event_id, operation, coalesce(verb, ''), attempts FROM autosync.exceptions"
+                                  " WHERE instance = $1::int8 AND target = $2::name AND status IN ('PENDING', 'RETRYING')"
+                                  " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp()"
+                                  " ORDER BY source, key LIMIT $3::int8",
+                                  {std::to_string(instance), target, std::to_string(limit)});
+    std::vector<Due> due;
+    due.reserve(rows.size());
+    for (const auto &row : rows)
+        due.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), row[4].value_or(""),
+                       std::stoi(row[5].value_or("0"))});
+    return due;
+}
+
+std::optional<std::chrono::milliseconds> next_due(std::int64_t instance, const std::string &target)
+{
+    const auto wait = pg::execute_one("SELECT greatest(0, ceil(extract(epoch FROM min(coalesce(next_attempt_at, '1970-01-01 00:00:00+00')) - clock_timestamp()) * 1000))::int8"
+                                      " FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND status IN ('PENDING', 'RETRYING')",
+                                      {std::to_string(instance), target});
+    return wait ? std::optional{std::chrono::milliseconds{std::stoll(*wait)}} : std::nullopt;
+}
+
+bool any_exceptions(std::int64_t instance, const std::string &target)
+{
+    return pg::execute_one("SELECT 1 FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name LIMIT 1", {std::to_string(instance), target})
+        .has_value();
+}
+
+void note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+{
+    std::string list = "[";
+    for (const auto &refusal : refusals)
+        list += (list.size() > 1 ? ", " : "") + to_json(refusal);
+    list += "]";
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
+                " created_at, updated_at, next_attempt_at)"
+                " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
+                " nullif(r.answer, ''), clock_timestamp(), clock_timestamp(),"
+                " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
+                " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
+                " request text, answer text, delay float8)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
+                " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at",
+                {std::to_string(instance), target, without_nul(std::move(list))});
+}
+
+void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<std::pair<Oid, std::string>> &entities)
+{
+    std::string list = "[";
+    for (const auto &[source, key] : entities) {
+        list += list.size() > 1 ? ", {" : "{";
+        append_field(list, "source", std::to_string(source));
+        append_field(list, "key", key);
+        list += "}";
+    }
+    list += "]";
+    pg::execute("DELETE FROM autosync.exceptions AS x USING jsonb_to_recordset($3::jsonb) AS e (source oid, key text)"
+                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = e.source AND x.key = e.key",
+                {std::to_string(instance), target, std::move(list)});
+}
+
+void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay)
+{
+    pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp() + $4::float8 * interval '1 millisecond'"
+                " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND status IN ('PENDING', 'RETRYING')"
+                " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp()",
+                {std::to_string(instance), target, std::to_string(source), std::to_string(delay.count())});
+}
+
+} // namespace autosync::outbox

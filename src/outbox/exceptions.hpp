@@ -1,0 +1,51 @@
+// Entities in trouble, or marked by hand: one row per entity and target. All need a transaction.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pg/postgres.hpp"
+
+namespace autosync::outbox {
+
+/// One whose time has come.
+struct Due {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string event_id;
+    std::string operation;
+    std::string verb; ///< 'publish', 'unpublish', or empty
+    int attempts = 0;
+};
+[[nodiscard]] std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit);
+
+/// When the next one is due, from now (never negative); nullopt: none is waiting.
+[[nodiscard]] std::optional<std::chrono::milliseconds> next_due(std::int64_t instance, const std::string &target);
+/// Whether the target has any, of whatever status.
+[[nodiscard]] bool any_exceptions(std::int64_t instance, const std::string &target);
+
+/// A change that the target refused, or that could not be read.
+struct Refusal {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string event_id;
+    std::string operation;
+    std::string message;
+    std::string request; ///< shortened, without secrets
+    std::string answer;
+    int attempts = 1;    ///< including this one
+    bool given_up = false;
+    std::chrono::milliseconds delay{0}; ///< until the next attempt
+};
+void note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
+
+/// These have arrived (or a newer state of them): they are in trouble no more.
+void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<std::pair<Oid, std::string>> &entities);
+/// To be tried later, without counting an attempt.
+void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
+
+} // namespace autosync::outbox

@@ -1,0 +1,179 @@
+#include "worker/catalog.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "config/options.hpp"
+#include "pg/spi.hpp"
+#include "worker/signature.hpp"
+
+namespace autosync::worker {
+
+namespace {
+
+bool stale = true;
+
+void relation_changed(Datum, Oid) { stale = true; }
+void entry_changed(Datum, int, uint32) { stale = true; }
+
+void watch()
+{
+    static bool watching = false;
+    if (watching)
+        return;
+    watching = true;
+    pg::call([] {
+        CacheRegisterRelcacheCallback(relation_changed, Datum{0});
+        for (const SysCacheIdentifier cache : {FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID, USERMAPPINGOID, PROCOID})
+            CacheRegisterSyscacheCallback(cache, entry_changed, Datum{0});
+    });
+}
+
+bool may_use(const config::Sync &sync, const config::Target &target)
+{
+    return pg::execute_one("SELECT has_server_privilege($1::oid, $2::oid, 'USAGE')", {std::to_string(sync.owner), std::to_string(target.server)}) == "t";
+}
+
+/// Which keys make up entities is part of what a table looks like: when they change, everything is looked at again.
+std::string with_key(const config::Sync &sync, const std::string &signature)
+{
+    std::string text = "key";
+    for (const auto &column : sync.key)
+        text += " " + column.name + ":" + column.type_name;
+    return text + "\n" + signature;
+}
+
+std::pair<std::string, std::string> without_key(const std::string &text)
+{
+    const auto end = text.find('\n');
+    return end == std::string::npos ? std::pair{text, std::string{}} : std::pair{text.substr(0, end), text.substr(end + 1)};
+}
+
+Drift drift(const std::string &before, const std::string &now)
+{
+    const auto [old_key, old_signature] = without_key(before);
+    const auto [new_key, new_signature] = without_key(now);
+    return old_key == new_key ? compare(old_signature, new_signature) : Drift::changed;
+}
+
+void request_job(std::int64_t instance, const config::Sync &sync, const char *kind)
+{
+    pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, requested_by, requested_at)"
+                " VALUES ($1::int8, $2::name, $3::oid, $4, 'the table has changed', current_user, clock_timestamp())"
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason",
+                {std::to_string(instance), sync.target, std::to_string(sync.table), kind});
+}
+
+void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
+{
+    const std::string now = with_key(sync, signature(sync));
+    if (before == now)
+        return;
+    if (before && drift(*before, now) == Drift::changed) {
+        request_job(instance, sync, "backfill");
+        request_job(instance, sync, "sweep");
+    }
+    pg::execute("INSERT INTO autosync.sync_state (instance, target, source, signature) VALUES ($1::int8, $2::name, $3::oid, $4)"
+                " ON CONFLICT (instance, target, source) DO UPDATE SET signature = excluded.signature",
+                {std::to_string(instance), sync.target, std::to_string(sync.table), now});
+}
+
+/// What is kept about a sync that is declared no more goes with it.
+void forget(std::int64_t instance, const std::string &target, const std::string &source)
+{
+    for (const char *const statement : {"DELETE FROM autosync.sync_state WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
+                                        "DELETE FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
+                                        "DELETE FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind <> 'purge'"})
+        pg::execute(statement, {std::to_string(instance), target, source});
+}
+
+} // namespace
+
+std::shared_ptr<Declared> Destination::find(Oid table) const
+{
+    for (const auto &declared : syncs) {
+        if (declared->sync.table == table)
+            return declared;
+    }
+    return nullptr;
+}
+
+Catalog::Catalog() { watch(); }
+
+bool Catalog::changed() noexcept { return stale; }
+
+void Catalog::invalidate() noexcept { stale = true; }
+
+const Destination *Catalog::find(const std::string &target) const
+{
+    const auto found = destinations_.find(target);
+    return found == destinations_.end() ? nullptr : &found->second;
+}
+
+std::shared_ptr<Declared> Catalog::declare(config::Sync sync, const Destination *before, const config::Target &target) const
+{
+    auto declared = std::make_shared<Declared>();
+    declared->problem = sync.problem;
+    if (declared->problem.empty() && !may_use(sync, target))
+        declared->problem = "the owner of the table has no USAGE privilege on the target";
+    for (const auto &column : sync.key)
+        declared->key_parts.push_back({column.name, column.type == INT2OID || column.type == INT4OID || column.type == INT8OID});
+    if (const auto operations = sync.options.find("operations"); operations != sync.options.end()) {
+        const auto names = config::parse_columns(operations->second);
+        declared->removes = std::find(names.begin(), names.end(), "delete") != names.end();
+    }
+    if (declared->problem.empty()) {
+        try {
+            declared->mapping = target.kind->compile(sync.source);
+        } catch (const std::invalid_argument &error) {
+            declared->problem = error.what();
+        }
+    }
+    const auto old = before == nullptr ? nullptr : before->find(sync.table);
+    if (old != nullptr && old->reader != nullptr && old->reader->fits(sync)) {
+        declared->reader = std::move(old->reader);
+        declared->prepared = old->prepared && old->sync.options == sync.options && old->sync.source.name == sync.source.name &&
+                             old->sync.source.links.size() == sync.source.links.size();
+    }
+    declared->sync = std::move(sync);
+    return declared;
+}
+
+void Catalog::load(std::int64_t instance)
+{
+    stale = false; // whatever changes from here on is looked at next time
+    std::map<std::string, Destination> fresh;
+    for (const auto &name : config::target_names())
+        fresh[name].exists = true;
+    std::map<std::pair<std::string, std::string>, pg::Cell> signatures;
+    for (const auto &row : pg::execute("SELECT target, source, signature FROM autosync.sync_state WHERE instance = $1::int8", {std::to_string(instance)}))
+        signatures[{row[0].value_or(""), row[1].value_or("")}] = row[2];
+    for (auto &[name, destination] : fresh) {
+        destination.name = name;
+        if (auto target = config::load_target(name, pg::extension_owner()))
+            destination.access[InvalidOid] = std::move(*target);
+    }
+    for (auto &sync : config::load_syncs()) {
+        const auto found = fresh.find(sync.target);
+        if (found == fresh.end())
+            continue; // the server is gone or renamed: health() says so
+        auto &destination = found->second;
+        if (!destination.access.contains(sync.owner)) {
+            if (auto target = config::load_target(sync.target, sync.owner))
+                destination.access[sync.owner] = std::move(*target);
+            else
+                continue;
+        }
+        const auto state = signatures.extract({sync.target, std::to_string(sync.table)});
+        if (sync.problem.empty())
+            check_signature(instance, sync, state.empty() ? pg::Cell{} : state.mapped());
+        const auto owner = sync.owner;
+        destination.syncs.push_back(declare(std::move(sync), find(found->first), destination.access.at(owner)));
+    }
+    for (const auto &[sync, signature] : signatures)
+        forget(instance, sync.first, sync.second);
+    destinations_ = std::move(fresh);
+}
+
+} // namespace autosync::worker

@@ -1,0 +1,56 @@
+// What the worker knows of declarations: read when a catalog changes, else from memory.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/sync.hpp"
+#include "config/target.hpp"
+#include "mapping/key.hpp"
+#include "worker/read.hpp"
+
+namespace autosync::worker {
+
+/// A sync as its target's rounds use it.
+struct Declared {
+    config::Sync sync;
+    std::vector<mapping::KeyPart> key_parts;
+    std::unique_ptr<const targets::Mapping> mapping; ///< null when `problem` says why
+    std::unique_ptr<Reader> reader;                  ///< made at first use
+    std::string problem;                             ///< why it cannot be delivered as declared
+    bool prepared = false;                           ///< the target is ready for it
+    bool removes = true;                             ///< the absence of a row removes: the delete operation is on
+};
+
+/// A target with all that is synced to it.
+struct Destination {
+    std::string name;
+    bool exists = false;                        ///< the server is there
+    std::map<Oid, config::Target> access;       ///< by owner of the table
+    std::vector<std::shared_ptr<Declared>> syncs; ///< shared with what is on its way
+    [[nodiscard]] std::shared_ptr<Declared> find(Oid table) const;
+};
+
+/// Watches the catalogs. All of it needs a transaction with an active snapshot.
+class Catalog final {
+public:
+    Catalog();
+    /// Something has changed since the last load().
+    [[nodiscard]] static bool changed() noexcept;
+    static void invalidate() noexcept; ///< somebody has seen what load() has not
+    /// Reads everything anew; keeps readers and preparations of syncs that stayed as they were. Notes tables that changed under us as jobs.
+    void load(std::int64_t instance);
+    [[nodiscard]] const std::map<std::string, Destination> &destinations() const { return destinations_; }
+    [[nodiscard]] const Destination *find(const std::string &target) const;
+
+private:
+    [[nodiscard]] std::shared_ptr<Declared> declare(config::Sync sync, const Destination *before, const config::Target &target) const;
+
+    std::map<std::string, Destination> destinations_;
+};
+
+} // namespace autosync::worker

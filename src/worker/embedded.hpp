@@ -1,0 +1,14 @@
+// Targets of the wrapper autosync_test live in this database: their requests are statements on autosync.sent.
+#pragma once
+
+#include <string>
+
+#include "http/message.hpp"
+
+namespace autosync::worker {
+
+/// Executes a request of an embedded kind in a transaction of its own and answers as a server would.
+/// `fail`: a regular expression; a batch with a matching key or document is refused (422).
+[[nodiscard]] http::Response execute_embedded(const std::string &target, const http::Request &request, const std::string &fail);
+
+} // namespace autosync::worker

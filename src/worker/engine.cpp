@@ -1,0 +1,185 @@
+#include "worker/engine.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "config/settings.hpp"
+#include "outbox/identity.hpp"
+#include "outbox/log.hpp"
+#include "pg/spi.hpp"
+#include "worker/agenda.hpp"
+#include "worker/runner.hpp"
+#include "worker/shared.hpp"
+
+namespace autosync::worker {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr milliseconds housekeeping_every{1'000};
+constexpr std::uint64_t compact_after = 5'000; // looks; about as many cursor records at most
+constexpr milliseconds error_pause{1'000};
+constexpr milliseconds reload_pause{100};      // catalogs may change all the time: temporary tables, statistics
+
+} // namespace
+
+struct Engine::State {
+    http::Client client;
+    std::unique_ptr<Desk> desk;                ///< null: not adopted
+    std::map<std::string, Runner> runners;
+    std::map<std::string, Agenda> agenda;
+    std::map<std::string, Clock::time_point> due_again; ///< when a runner wants to look again
+    std::map<std::string, Clock::time_point> broken_until;
+    Clock::time_point housekeeping{};
+    Clock::time_point next_look{};
+    Clock::time_point reload_at{};
+    std::uint64_t looks = 0;
+    bool look_again = true;
+
+    /// Whether this database is ours to deliver for; a changed identity begins anew.
+    bool adopted()
+    {
+        std::optional<outbox::Identity> identity;
+        pg::transaction([&] { identity = outbox::identity(); });
+        if (!identity || !identity->adopted) {
+            runners.clear();
+            desk.reset();
+            return false;
+        }
+        if (desk == nullptr || desk->instance != identity->id) {
+            runners.clear();
+            desk = std::make_unique<Desk>(identity->id, client);
+            load();
+        }
+        return true;
+    }
+
+    void load()
+    {
+        std::map<std::string, std::map<Oid, outbox::Cursor>> cursors;
+        pg::transaction([&] {
+            const pg::ActiveSnapshot snapshot;
+            desk->catalog.load(desk->instance);
+            for (auto &cursor : outbox::load_cursors(desk->instance))
+                cursors[cursor.target][cursor.source] = cursor;
+        });
+        for (const auto &[name, destination] : desk->catalog.destinations()) {
+            if (!runners.contains(name))
+                runners.try_emplace(name, *desk, name, std::move(cursors[name]));
+        }
+        for (auto at = runners.begin(); at != runners.end();) {
+            const bool gone = desk->catalog.find(at->first) == nullptr && !at->second.busy();
+            at = gone ? runners.erase(at) : std::next(at);
+        }
+        for (auto &[name, runner] : runners)
+            runner.catalog_loaded();
+        reload_at = Clock::now() + reload_pause;
+    }
+
+    void hand_out_answers(Clock::time_point now)
+    {
+        for (const auto &[ticket, response] : client.work()) {
+            for (auto &[name, runner] : runners) {
+                if (runner.answer(ticket, response, now))
+                    break;
+            }
+        }
+    }
+
+    void keep_house(Clock::time_point now)
+    {
+        if (now < housekeeping)
+            return;
+        housekeeping = now + housekeeping_every;
+        std::vector<outbox::Cursor> cursors;
+        for (const auto &[name, runner] : runners) {
+            for (const auto &[table, cursor] : runner.cursors())
+                cursors.push_back(cursor);
+        }
+        outbox::rotate(desk->instance, cursors);
+        if (looks > compact_after) {
+            looks = 0;
+            outbox::compact_cursors(desk->instance);
+        }
+    }
+
+    milliseconds run(const std::string &name, Runner &runner, Clock::time_point now, bool look)
+    {
+        if (const auto broken = broken_until.find(name); broken != broken_until.end() && now < broken->second)
+            return std::chrono::duration_cast<milliseconds>(broken->second - now) + milliseconds{1};
+        const bool mine = look || (due_again.contains(name) && due_again[name] <= now);
+        try {
+            const auto patience = runner.turn(now, mine, agenda[name]);
+            due_again[name] = Clock::now() + patience;
+            return patience;
+        } catch (const pg::Error &error) { // its transaction is rolled back: this target waits, the others go on
+            pg::report(LOG, error.sqlstate(), "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
+        } catch (const std::exception &error) {
+            pg::report(LOG, ERRCODE_INTERNAL_ERROR, "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
+        }
+        // Nothing is half done: what was not settled is read again from the cursor.
+        auto cursors = runner.cursors();
+        runners.erase(name);
+        runners.try_emplace(name, *desk, name, std::move(cursors));
+        broken_until[name] = now + error_pause;
+        return error_pause;
+    }
+};
+
+Engine::Engine() : state_{std::make_unique<State>()} {}
+Engine::~Engine() = default;
+
+int Engine::descriptor() const { return state_->client.descriptor(); }
+
+bool Engine::idle() const
+{
+    return std::none_of(state_->runners.begin(), state_->runners.end(), [](const auto &entry) { return entry.second.busy(); });
+}
+
+milliseconds Engine::turn(bool woken)
+{
+    State &state = *state_;
+    auto now = Clock::now();
+    const milliseconds poll{config::settings.poll_interval};
+    const bool look = woken || state.look_again || now >= state.next_look;
+    if (look || Catalog::changed()) {
+        if (!state.adopted())
+            return poll;
+        if (Catalog::changed() && now >= state.reload_at)
+            state.load();
+    }
+    if (state.desk == nullptr)
+        return poll;
+    if (look) {
+        ++state.looks;
+        state.next_look = now + poll;
+    }
+    state.hand_out_answers(now);
+    const bool any_due = look || std::any_of(state.due_again.begin(), state.due_again.end(), [now](const auto &entry) { return entry.second <= now; });
+    if (any_due) {
+        pg::transaction([&] {
+            const pg::ActiveSnapshot snapshot;
+            state.agenda = read_agenda(state.desk->instance);
+        });
+    }
+    state.look_again = false;
+    milliseconds patience = poll;
+    if (Catalog::changed()) { // put off: look again when it is time to
+        patience = reload_pause;
+        state.look_again = true;
+    }
+    std::vector<std::string> names;
+    for (const auto &[name, runner] : state.runners)
+        names.push_back(name);
+    for (const auto &name : names)
+        patience = std::min(patience, state.run(name, state.runners.at(name), now, look));
+    state.keep_house(now);
+    if (state.client.in_flight() > 0)
+        patience = std::min(patience, state.client.patience());
+    return std::max(patience, milliseconds{0});
+}
+
+} // namespace autosync::worker

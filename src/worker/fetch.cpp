@@ -1,0 +1,232 @@
+// Reading marked entities again: lock the tables, take one snapshot, read each table with its owner's rights.
+
+#include <algorithm>
+#include <exception>
+#include <set>
+
+#include "pg/spi.hpp"
+#include "pg/wal.hpp"
+#include "worker/round.hpp"
+
+namespace autosync::worker {
+
+namespace {
+
+constexpr std::size_t byte_budget = 32U << 20;
+
+/// A table rewritten between the snapshot and its opening would look empty: so first the lock, at once or not at all, then the snapshot.
+bool lock_table(const config::Sync &sync)
+{
+    const Oid table = sync.table;
+    const bool partitioned = sync.partitioned;
+    return pg::call([table, partitioned] {
+        if (!ConditionalLockRelationOid(table, AccessShareLock) || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table)))
+            return false;
+        if (!partitioned)
+            return true;
+        ListCell *cell = nullptr;
+        foreach (cell, find_all_inheritors(table, NoLock, nullptr)) {
+            if (!ConditionalLockRelationOid(lfirst_oid(cell), AccessShareLock))
+                return false;
+        }
+        return true;
+    });
+}
+
+constexpr const char *locked = "another session holds a lock on the table";
+
+class Fetch final {
+public:
+    Fetch(const Destination &destination, Round &round, Flight &flight) : destination_{destination}, round_{round}, flight_{flight} {}
+
+    void items(std::size_t limit)
+    {
+        choose(limit);
+        lock();
+        const pg::ActiveSnapshot snapshot;
+        std::size_t budget = byte_budget;
+        for (auto &[table, chosen] : chosen_) {
+            if (flight_.troubled.contains(table))
+                continue;
+            if (budget == 0)
+                give_back(chosen, 0);
+            else
+                read(table, chosen, budget);
+        }
+    }
+
+    void backfill(std::size_t limit)
+    {
+        const auto declared = destination_.find(round_.job.table);
+        if (declared == nullptr)
+            return;
+        chosen_[round_.job.table];
+        lock();
+        if (!flight_.troubled.empty())
+            return;
+        const pg::ActiveSnapshot snapshot;
+        try {
+            auto piece = reader(*declared).read_after(round_.job.position, round_.job.where_clause, limit, byte_budget);
+            for (std::size_t i = 0; i < piece.rows.size(); ++i) {
+                Item item;
+                item.table = round_.job.table;
+                item.wanted.key = piece.keys[i];
+                item.operation = "backfill";
+                add(declared, std::move(item), std::move(piece.rows[i]));
+            }
+            round_.position = piece.position;
+            round_.finished = piece.finished;
+            round_.done = static_cast<std::int64_t>(piece.rows.size());
+        } catch (const SyncTrouble &trouble) {
+            flight_.troubled[round_.job.table] = trouble.what();
+        }
+    }
+
+private:
+    /// The next items, of tables that are delivered with the same credentials.
+    void choose(std::size_t limit)
+    {
+        Oid owner = InvalidOid;
+        std::size_t count = 0;
+        std::deque<Item> rest;
+        while (!round_.items.empty()) {
+            Item item = std::move(round_.items.front());
+            round_.items.pop_front();
+            const auto declared = destination_.find(item.table);
+            if (declared == nullptr)
+                continue; // the sync was dropped meanwhile
+            if (!declared->problem.empty()) {
+                flight_.troubled[item.table] = declared->problem;
+                continue;
+            }
+            if (owner == InvalidOid) {
+                owner = declared->sync.owner;
+                flight_.target = destination_.access.at(owner);
+            }
+            if (count == limit || declared->sync.owner != owner) {
+                rest.push_back(std::move(item));
+                continue;
+            }
+            ++count;
+            chosen_[item.table].push_back(std::move(item));
+        }
+        round_.items = std::move(rest);
+    }
+
+    void lock()
+    {
+        for (const auto &[table, chosen] : chosen_) {
+            const auto declared = destination_.find(table);
+            if (flight_.target.kind == nullptr)
+                flight_.target = destination_.access.at(declared->sync.owner);
+            if (!lock_table(declared->sync))
+                flight_.troubled[table] = locked;
+        }
+    }
+
+    static Reader &reader(Declared &declared)
+    {
+        if (declared.reader == nullptr)
+            declared.reader = std::make_unique<Reader>(declared.sync);
+        return *declared.reader;
+    }
+
+    void give_back(std::vector<Item> &chosen, std::size_t from)
+    {
+        for (std::size_t i = from; i < chosen.size(); ++i)
+            round_.items.push_back(std::move(chosen[i]));
+    }
+
+    void read(Oid table, std::vector<Item> &chosen, std::size_t &budget)
+    {
+        const auto declared = destination_.find(table);
+        std::vector<Wanted> wanted;
+        wanted.reserve(chosen.size());
+        for (const auto &item : chosen)
+            wanted.push_back(item.wanted);
+        try {
+            std::size_t done = 0;
+            auto rows = reader(*declared).read_keys(wanted, budget, &done);
+            for (std::size_t i = 0; i < done; ++i)
+                add(declared, std::move(chosen[i]), std::move(rows[i]));
+            if (done < chosen.size())
+                budget = 0; // spent: the rest of all tables is read with the next snapshot
+            give_back(chosen, done);
+        } catch (const SyncTrouble &trouble) {
+            flight_.troubled[table] = trouble.what();
+        }
+    }
+
+    /// Absence removes where the sync says so; a key that was given up goes in any case.
+    static bool nothing_to_send(const Declared &declared, const Item &item, const ReadRow &row, bool sweeping)
+    {
+        if (!row.change.removed)
+            return sweeping; // it is there as it should be: events and backfills take care of it
+        if (item.rekeyed && !row.filtered)
+            return false;
+        return row.skip || (!row.filtered && !declared.removes && !sweeping);
+    }
+
+    void add(const std::shared_ptr<Declared> &declared, Item item, ReadRow row)
+    {
+        if (item.verb == "unpublish") {
+            row.change.removed = true;
+            row.change.row.clear();
+            row.change.links.clear();
+            row.problem.clear();
+        } else if (!row.problem.empty()) {
+            outbox::Refusal refusal;
+            refusal.source = item.table;
+            refusal.key = item.wanted.key;
+            refusal.event_id = item.event_id;
+            refusal.operation = item.operation;
+            refusal.message = row.problem;
+            refusal.attempts = item.attempts + 1;
+            flight_.refusals.push_back(std::move(refusal));
+            return;
+        } else if (nothing_to_send(*declared, item, row, round_.kind == Round::Kind::sweep)) {
+            flight_.done.emplace_back(item.table, item.wanted.key);
+            return;
+        }
+        row.change.source = index_of(declared);
+        flight_.changes.push_back(std::move(row.change));
+        flight_.items.push_back(std::move(item));
+    }
+
+    std::size_t index_of(const std::shared_ptr<Declared> &declared)
+    {
+        const auto known = std::find(flight_.declared.begin(), flight_.declared.end(), declared);
+        if (known != flight_.declared.end())
+            return static_cast<std::size_t>(known - flight_.declared.begin());
+        flight_.declared.push_back(declared);
+        flight_.sources.push_back(&declared->sync.source);
+        flight_.mappings.push_back(declared->mapping.get());
+        return flight_.declared.size() - 1;
+    }
+
+    const Destination &destination_;
+    Round &round_;
+    Flight &flight_;
+    std::map<Oid, std::vector<Item>> chosen_;
+};
+
+} // namespace
+
+std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit)
+{
+    auto flight = std::make_unique<Flight>();
+    pg::transaction(
+        [&] {
+            Fetch fetch{destination, round, *flight};
+            if (round.kind == Round::Kind::backfill)
+                fetch.backfill(limit);
+            else
+                fetch.items(limit);
+        },
+        true);
+    if (!flight->changes.empty())
+        flight->place = pg::flush_wal();
+    return flight;
+}
+
+} // namespace autosync::worker

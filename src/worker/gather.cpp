@@ -1,0 +1,213 @@
+// What is there to do: the next stretch of the log, exceptions whose time has come, jobs.
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <unordered_map>
+
+#include "outbox/chunk.hpp"
+#include "outbox/log.hpp"
+#include "mapping/identity.hpp"
+#include "pg/spi.hpp"
+#include "worker/round.hpp"
+
+namespace autosync::worker {
+
+namespace {
+
+using outbox::Operation;
+
+std::string event_id(outbox::Position position, std::size_t ordinal)
+{
+    constexpr std::size_t size = 40;
+    char text[size];
+    (void) std::snprintf(text, size, "%016" PRIx64 "-%04x-%04zx", position.xid, static_cast<unsigned>(position.seq), ordinal);
+    return text;
+}
+
+const char *name_of(Operation operation)
+{
+    switch (operation) {
+    case Operation::insert:
+        return "insert";
+    case Operation::update:
+        return "update";
+    case Operation::remove:
+        return "delete";
+    case Operation::truncate:
+        return "truncate";
+    }
+    return "";
+}
+
+/// Collects a piece of the log, each entity once.
+class Collector final {
+public:
+    Collector(const Destination &destination, const std::map<Oid, outbox::Cursor> &apart, Round &round)
+        : destination_{destination}, apart_{apart}, round_{round}
+    {
+    }
+
+    void take(outbox::Position position, const outbox::Chunk &chunk)
+    {
+        std::vector<const Declared *> by_topic;
+        for (const auto &topic : chunk.topics)
+            by_topic.push_back(concerned(topic));
+        bool any = false;
+        for (std::size_t i = 0; i < chunk.events.size(); ++i) {
+            if (const Declared *const declared = by_topic[chunk.events[i].topic]; declared != nullptr) {
+                note(*declared, chunk.events[i], position, i);
+                any = true;
+            }
+        }
+        if (any)
+            round_.captured.push_back(chunk.captured_at);
+    }
+
+private:
+    /// The sync that a topic's events are for; null: not for us.
+    const Declared *concerned(const outbox::Topic &topic)
+    {
+        if (std::find(topic.targets.begin(), topic.targets.end(), destination_.name) == topic.targets.end())
+            return nullptr;
+        const Oid table = topic.table;
+        if (round_.before.source == InvalidOid ? apart_.contains(table) : round_.before.source != table)
+            return nullptr;
+        if (round_.lagging.contains(table))
+            return nullptr;
+        const auto declared = destination_.find(table);
+        if (declared == nullptr) {
+            if (just_declared(table)) {
+                round_.lagging[table] = "the sync was declared a moment ago";
+                Catalog::invalidate();
+            }
+            return nullptr;
+        }
+        if (!declared->problem.empty()) {
+            round_.lagging[table] = declared->problem;
+            return nullptr;
+        }
+        return declared.get();
+    }
+
+    /// Commits become visible before their invalidations arrive: an event may stem from a sync that the catalog does not know yet.
+    bool just_declared(Oid table)
+    {
+        const auto [known, fresh] = unknown_.try_emplace(table, false);
+        if (fresh)
+            known->second = config::load_sync(table, destination_.name).has_value();
+        return known->second;
+    }
+
+    void note(const Declared &declared, const outbox::Event &event, outbox::Position position, std::size_t ordinal)
+    {
+        const Oid table = declared.sync.table;
+        if (event.operation == Operation::truncate) {
+            if (std::find(round_.truncated.begin(), round_.truncated.end(), table) == round_.truncated.end())
+                round_.truncated.push_back(table);
+            return;
+        }
+        if (event.key.size() != declared.key_parts.size())
+            return; // noted under another key: declaring the new one has looked at everything again
+        Item item;
+        item.table = table;
+        item.wanted = {mapping::key_text(declared.key_parts, event.key), event.key};
+        const auto [known, fresh] = index_[table].try_emplace(item.wanted.key, round_.items.size());
+        if (!fresh) {
+            auto &before = round_.items[known->second];
+            before.rekeyed = before.rekeyed || event.rekeyed;
+            before.operation = name_of(event.operation);
+            return;
+        }
+        item.event_id = event_id(position, ordinal);
+        item.operation = name_of(event.operation);
+        item.rekeyed = event.rekeyed;
+        round_.items.push_back(std::move(item));
+    }
+
+    const Destination &destination_;
+    const std::map<Oid, outbox::Cursor> &apart_;
+    Round &round_;
+    std::map<Oid, bool> unknown_; ///< tables without a sync we know: whether there is one by now
+    std::map<Oid, std::unordered_map<std::string, std::size_t>> index_;
+};
+
+} // namespace
+
+Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
+                 std::size_t limit)
+{
+    Round round;
+    round.before = cursor;
+    round.after = cursor;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        if (!round.before.upto)
+            round.before.upto = outbox::current_horizon();
+        Collector collector{destination, apart, round};
+        std::optional<outbox::Position> last = cursor.position;
+        const bool complete = outbox::scan(instance, cursor.passed, *round.before.upto, cursor.position, [&](outbox::Position at, std::string_view bytes) {
+            collector.take(at, outbox::read_chunk(bytes));
+            last = at;
+            return round.items.size() < limit;
+        });
+        round.after = round.before;
+        round.after.position = last;
+        if (complete) {
+            round.after.passed = *round.before.upto;
+            round.after.upto.reset();
+            round.after.position.reset();
+            round.caught_up = !cursor.upto; // else the stretch was an old one
+        }
+    });
+    return round;
+}
+
+Round gather_due(std::int64_t instance, const Destination &destination, std::size_t limit)
+{
+    Round round;
+    round.kind = Round::Kind::due;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        for (auto &due : outbox::take_due(instance, destination.name, limit)) {
+            const auto declared = destination.find(due.source);
+            if (declared == nullptr || !declared->problem.empty()) {
+                constexpr std::chrono::seconds later{30}; // its sync is in trouble as a whole
+                outbox::postpone(instance, destination.name, due.source, later);
+                continue;
+            }
+            Item item;
+            item.table = due.source;
+            std::vector<std::string> names;
+            for (const auto &part : declared->key_parts)
+                names.push_back(part.name);
+            item.wanted = {due.key, mapping::read_key(due.key, names)};
+            item.event_id = due.event_id;
+            item.operation = due.operation;
+            item.verb = due.verb;
+            item.attempts = due.attempts;
+            item.rekeyed = due.operation == "delete";
+            round.items.push_back(std::move(item));
+        }
+    });
+    return round;
+}
+
+std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
+{
+    std::vector<Job> jobs;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        // What the target holds goes before what it is to hold.
+        for (const auto &row : pg::execute("SELECT source, kind, coalesce(where_clause, ''), coalesce(\"position\", ''), options, requested_at, started_at"
+                                           " FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name"
+                                           " ORDER BY array_position('{purge,sweep,backfill}', kind), requested_at, source",
+                                           {std::to_string(instance), target})) {
+            jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),
+                            row[4].value_or("{}"), row[5].value_or(""), row[6].has_value()});
+        }
+    });
+    return jobs;
+}
+
+} // namespace autosync::worker

@@ -1,0 +1,24 @@
+// What runners tell the world: statistics in shared memory, progress of jobs.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "worker/errand.hpp"
+#include "worker/round.hpp"
+#include "worker/shared.hpp"
+
+namespace autosync::worker {
+
+void note_delivery(const std::string &target, const Flight &flight, const Round &round);
+void note_trouble(const std::string &target, const delivery::Trouble &trouble, std::chrono::milliseconds next_attempt);
+void note_state(const std::string &target, TargetState state, std::chrono::milliseconds next_attempt);
+
+/// Notes how much there is to do before the first piece. In a transaction of its own.
+void start_job(std::int64_t instance, const std::string &target, Job &job, Declared &declared);
+
+/// The keys a target holds, as suspects: whoever has no row any more is removed.
+[[nodiscard]] Round sweep_round(const Errand &errand, const std::vector<std::string> &keys, std::size_t limit);
+
+} // namespace autosync::worker

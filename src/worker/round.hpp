@@ -1,0 +1,98 @@
+// A round: from what is marked as changed to what the target has confirmed. Read, deliver, settle; no transaction in between.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/target.hpp"
+#include "delivery/delivery.hpp"
+#include "mapping/source.hpp"
+#include "outbox/cursor.hpp"
+#include "outbox/exceptions.hpp"
+#include "worker/catalog.hpp"
+#include "worker/read.hpp"
+
+namespace autosync::worker {
+
+/// An entity that is marked: to be read again and delivered as it is then.
+struct Item {
+    Oid table = InvalidOid;
+    Wanted wanted;
+    std::string event_id;
+    std::string operation;
+    std::string verb;     ///< 'unpublish': removed whatever the table says
+    int attempts = 0;     ///< refused so many times
+    bool rekeyed = false; ///< its absence removes, whatever the operations say
+};
+
+/// Long work that a round does a piece of.
+struct Job {
+    Oid table = InvalidOid;
+    std::string kind; ///< 'backfill', 'sweep', 'purge'
+    std::string where_clause;
+    std::string position;
+    std::string options; ///< JSON, of a purge: what was declared
+    std::string requested_at;
+    bool started = false;
+};
+
+struct Round {
+    enum class Kind : std::uint8_t { log, due, sweep, backfill };
+    Kind kind = Kind::log;
+    std::deque<Item> items; ///< still to be read and sent
+    // log
+    outbox::Cursor before;                       ///< where the piece began
+    outbox::Cursor after;                        ///< the cursor once all items are dealt with
+    std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
+    std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
+    std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
+    bool caught_up = false;                      ///< nothing was left in the log
+    // backfill, sweep
+    Job job;
+    std::string position;  ///< where the job goes on after this piece
+    bool finished = false; ///< the job has nothing after this piece
+    std::int64_t done = 0;
+};
+
+/// What is on its way: changes read under one snapshot, with everything they refer to.
+struct Flight {
+    config::Target target;
+    std::vector<std::shared_ptr<Declared>> declared;
+    std::vector<const mapping::Source *> sources;
+    std::vector<const targets::Mapping *> mappings;
+    std::vector<mapping::Change> changes;
+    std::vector<Item> items;                                ///< of the changes, in the same order
+    std::vector<outbox::Refusal> refusals;                  ///< rows that cannot be delivered as they are
+    std::vector<std::pair<Oid, std::string>> done;          ///< entities with nothing to send
+    std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
+    XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
+    std::optional<delivery::Delivery> delivery;
+    std::uint64_t counted = 0;
+};
+
+// Gathering: each in a transaction of its own.
+
+/// The next piece of the log after `cursor`: about `limit` entities. `apart`: tables with cursors of their own, left out unless
+/// `cursor` is theirs.
+[[nodiscard]] Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
+                               std::size_t limit);
+[[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, std::size_t limit);
+[[nodiscard]] std::vector<Job> load_jobs(std::int64_t instance, const std::string &target);
+
+/// Reads items of the round under one snapshot, up to about `limit` and a budget of bytes, and takes them out of it. For a backfill: the next
+/// rows of the job instead. Flushes what it has seen.
+[[nodiscard]] std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit);
+
+/// Writes down what became of a flight, and, when the round has nothing left, where the target stands now.
+/// What could not be delivered goes back into the round.
+void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions);
+/// A round without anything to send.
+void settle_empty(std::int64_t instance, const std::string &target, Round &round);
+
+} // namespace autosync::worker

@@ -1,0 +1,101 @@
+// One target's rounds, one after the other: a state machine that never waits.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "delivery/retry.hpp"
+#include "http/client.hpp"
+#include "outbox/cursor.hpp"
+#include "worker/agenda.hpp"
+#include "worker/catalog.hpp"
+#include "worker/clock.hpp"
+#include "worker/errand.hpp"
+#include "worker/round.hpp"
+
+namespace autosync::worker {
+
+/// What all runners of a worker share.
+struct Desk {
+    std::int64_t instance = 0;
+    VersionClock clock;
+    http::Client &client;
+    Catalog catalog;
+
+    Desk(std::int64_t id, http::Client &shared_client) : instance{id}, clock{id}, client{shared_client} {}
+};
+
+class Runner final {
+public:
+    using TimePoint = std::chrono::steady_clock::time_point;
+
+    Runner(Desk &desk, std::string target, std::map<Oid, outbox::Cursor> cursors);
+
+    /// Goes on as far as it can now. `look`: there may be new work. Returns how long it can be left alone.
+    std::chrono::milliseconds turn(TimePoint now, bool look, const Agenda &agenda);
+    /// False: not a ticket of this target.
+    bool answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now);
+    void catalog_loaded();
+
+    [[nodiscard]] bool busy() const { return flight_ != nullptr || round_.has_value() || errand_.has_value(); }
+    [[nodiscard]] const std::map<Oid, outbox::Cursor> &cursors() const { return cursors_; }
+    [[nodiscard]] const std::string &target() const { return target_; }
+
+private:
+    enum class Step : std::uint8_t { nothing, again, waiting };
+
+    Step start(TimePoint now, const Agenda &agenda);
+    Step prepare_syncs(const Destination &destination);
+    Step catch_up_apart(const Destination &destination, TimePoint now);
+    Step read_log(const Destination &destination);
+    Step do_due(const Destination &destination);
+    Step do_job(const Destination &destination, TimePoint now);
+    Step collect(const Destination &destination, TimePoint now);
+
+    Step begin(Round round);
+    Step go_on(TimePoint now);
+    void launch(std::unique_ptr<Flight> flight, TimePoint now);
+    [[nodiscard]] std::chrono::milliseconds pump(TimePoint now);
+    void land(TimePoint now);
+    void adopt_cursors(const Round &round);
+
+    Step run(Errand errand);
+    void errand_answered(const http::Response &response, TimePoint now);
+    void trouble(const delivery::Trouble &trouble, TimePoint now);
+    void success();
+    void publish_state(TimePoint now);
+
+    [[nodiscard]] const Destination *destination() const { return desk_.catalog.find(target_); }
+    [[nodiscard]] const config::Target *any_access() const;
+    [[nodiscard]] std::size_t round_limit() const;
+
+    Desk &desk_;
+    std::string target_;
+    std::map<Oid, outbox::Cursor> cursors_; ///< InvalidOid: the main one; others lag behind
+    struct Retry {
+        TimePoint at{};
+        unsigned failures = 0;
+    };
+    std::map<Oid, Retry> apart_retries_;
+    std::optional<Round> round_;
+    std::unique_ptr<Flight> flight_;
+    std::map<http::Client::Ticket, delivery::Delivery::Id> tickets_;
+    std::optional<Errand> errand_;
+    http::Client::Ticket errand_ticket_ = 0;
+    delivery::Breaker breaker_;
+    delivery::TokenBucket bucket_;
+    std::optional<delivery::Trouble> trouble_;
+    bool has_exceptions_ = false;
+    bool job_next_ = false;
+    bool paused_ = false;
+    TimePoint resume_at_{};
+    TimePoint job_at_{};
+    TimePoint collect_at_{};
+};
+
+} // namespace autosync::worker

@@ -1,0 +1,160 @@
+// Writing down what became of a round: exceptions, cursors, jobs. One short transaction.
+
+#include <algorithm>
+#include <random>
+
+#include "config/settings.hpp"
+#include "delivery/retry.hpp"
+#include "pg/spi.hpp"
+#include "worker/round.hpp"
+
+namespace autosync::worker {
+
+namespace {
+
+using State = delivery::Result::State;
+
+std::string headline(const http::Request &request)
+{
+    constexpr std::size_t most = 2'000;
+    return request.method + " " + request.url + "\n" + request.body.substr(0, most);
+}
+
+/// What the target refused, and what did not arrive, sorted out of a flight.
+void sort_out(Round &round, Flight &flight)
+{
+    if (!flight.delivery)
+        return;
+    const auto &results = flight.delivery->results();
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        Item &item = flight.items[i];
+        const auto &result = results[i];
+        if (result.state == State::delivered) {
+            flight.done.emplace_back(item.table, item.wanted.key);
+        } else if (result.state == State::refused) {
+            outbox::Refusal refusal;
+            refusal.source = item.table;
+            refusal.key = item.wanted.key;
+            refusal.event_id = item.event_id;
+            refusal.operation = item.operation;
+            refusal.message = result.message;
+            refusal.request = headline(result.request);
+            refusal.answer = result.answer;
+            refusal.attempts = item.attempts + 1;
+            flight.refusals.push_back(std::move(refusal));
+        } else if (round.kind != Round::Kind::backfill) { // a backfill reads its piece again
+            round.items.push_back(std::move(item));
+        }
+    }
+}
+
+void judge(std::vector<outbox::Refusal> &refusals, const std::string &target, const config::Target &declared)
+{
+    static std::minstd_rand random{static_cast<std::minstd_rand::result_type>(GetCurrentTimestamp())};
+    for (auto &refusal : refusals) {
+        refusal.given_up = refusal.attempts >= static_cast<int>(declared.max_attempts);
+        refusal.delay = delivery::backoff(declared.backoff, static_cast<unsigned>(refusal.attempts), random);
+        if (refusal.event_id.empty()) // a backfill's: no event stands behind it
+            refusal.event_id = "backfill-" + std::to_string(refusal.source) + "-" + refusal.key;
+        if (refusal.given_up && config::settings.log_errors)
+            pg::report(LOG, ERRCODE_FDW_ERROR, "target \"" + target + "\" refused a change for good", "Key " + refusal.key + ": " + refusal.message,
+                       "See autosync.failed_events; then autosync.retry() or autosync.discard().");
+    }
+}
+
+void request_sweep(std::int64_t instance, const std::string &target, Oid table)
+{
+    pg::execute("INSERT INTO autosync.jobs (instance, target, source, kind, reason, requested_by, requested_at)"
+                " VALUES ($1::int8, $2::name, $3::oid, 'sweep', 'TRUNCATE', current_user, clock_timestamp())"
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, done = 0, reason = excluded.reason,"
+                " requested_at = excluded.requested_at",
+                {std::to_string(instance), target, std::to_string(table)});
+}
+
+/// The target stands behind the piece now; tables that could not be read stay where it began.
+void advance(std::int64_t instance, const std::string &target, const Round &round)
+{
+    for (const auto &[table, reason] : round.lagging) {
+        if (round.before.source == table && round.before.reason == reason)
+            continue; // as before
+        outbox::Cursor apart = round.before;
+        apart.source = table;
+        apart.reason = reason;
+        outbox::save_cursor(instance, apart);
+    }
+    if (round.before.source == InvalidOid || !round.lagging.contains(round.before.source))
+        outbox::save_cursor(instance, round.after);
+    for (const Oid table : round.truncated)
+        request_sweep(instance, target, table);
+}
+
+void advance_job(std::int64_t instance, const std::string &target, const Round &round)
+{
+    // Asked for anew meanwhile: then it begins from the start, and this piece does not count.
+    const std::vector<pg::Cell> which{std::to_string(instance), target, std::to_string(round.job.table), round.job.kind, round.job.requested_at};
+    const std::string condition = " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4 AND requested_at = $5::timestamptz";
+    if (round.finished) {
+        pg::execute("DELETE FROM autosync.jobs" + condition, which);
+        return;
+    }
+    auto parameters = which;
+    parameters.emplace_back(round.position);
+    parameters.emplace_back(std::to_string(round.done));
+    pg::execute("UPDATE autosync.jobs SET \"position\" = $6, done = done + $7::int8, started_at = coalesce(started_at, clock_timestamp()),"
+                " updated_at = clock_timestamp()" +
+                    condition,
+                parameters);
+}
+
+void finish(std::int64_t instance, const std::string &target, const Round &round)
+{
+    switch (round.kind) {
+    case Round::Kind::log:
+        advance(instance, target, round);
+        break;
+    case Round::Kind::sweep:
+    case Round::Kind::backfill:
+        advance_job(instance, target, round);
+        break;
+    case Round::Kind::due:
+        break;
+    }
+}
+
+} // namespace
+
+void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions)
+{
+    sort_out(round, flight);
+    const bool trouble = flight.delivery && (flight.delivery->trouble() || flight.delivery->newer_version() > 0);
+    if (round.kind == Round::Kind::log) {
+        for (const auto &[table, reason] : flight.troubled)
+            round.lagging[table] = reason;
+    }
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        judge(flight.refusals, target, flight.target);
+        if (!flight.refusals.empty())
+            outbox::note_refusals(instance, target, flight.refusals);
+        if (has_exceptions && !flight.done.empty())
+            outbox::clear_exceptions(instance, target, flight.done);
+        if (round.kind == Round::Kind::due) {
+            constexpr std::chrono::seconds later{5};
+            for (const auto &[table, reason] : flight.troubled)
+                outbox::postpone(instance, target, table, later);
+        }
+        const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
+        if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))
+            finish(instance, target, round);
+    });
+}
+
+void settle_empty(std::int64_t instance, const std::string &target, Round &round)
+{
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        finish(instance, target, round);
+    });
+}
+
+} // namespace autosync::worker
