@@ -8,8 +8,8 @@ namespace autosync::worker {
 
 std::map<std::string, Agenda> read_agenda(std::int64_t instance)
 {
-    const auto rows = pg::execute("SELECT target, paused, NULL, NULL, NULL FROM autosync.target_state WHERE instance = $1::int8 AND paused"
-                                  " UNION ALL SELECT DISTINCT target, false, 'job', NULL, NULL FROM autosync.jobs WHERE instance = $1::int8"
+    const auto rows = pg::execute("SELECT target, paused, NULL, NULL, NULL::int8 FROM autosync.target_state WHERE instance = $1::int8 AND paused"
+                                  " UNION ALL SELECT DISTINCT target, false, 'job', NULL, NULL::int8 FROM autosync.jobs WHERE instance = $1::int8"
                                   " UNION ALL SELECT target, false, NULL, 'exception',"
                                   " ceil(extract(epoch FROM min(coalesce(next_attempt_at, '1970-01-01 00:00:00+00')) FILTER (WHERE status IN ('PENDING', 'RETRYING'))"
                                   " - clock_timestamp()) * 1000)::int8"
