@@ -4,6 +4,7 @@
 
 #include "mapping/identity.hpp"
 #include "pg/spi.hpp"
+#include "worker/slots.hpp"
 
 namespace autosync::worker {
 
@@ -17,10 +18,11 @@ void change_slot(const std::string &target, Change &&change)
 {
     if (!shared_memory_available())
         return;
-    LWLockAcquire(slot_lock(), LW_EXCLUSIVE);
-    if (TargetSlot *const slot = target_slot(MyDatabaseId, target.c_str()); slot != nullptr)
-        change(*slot);
-    LWLockRelease(slot_lock());
+    TargetSlot *const slot = target_slot(MyDatabaseId, target.c_str());
+    if (slot == nullptr)
+        return;
+    const Locked locked{LW_EXCLUSIVE};
+    change(*slot);
 }
 
 TimestampTz after(std::chrono::milliseconds delay)

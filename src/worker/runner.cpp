@@ -472,6 +472,9 @@ void Runner::publish_state(TimePoint now)
         state = TargetState::backing_off;
     else if (trouble_)
         state = TargetState::unreachable;
+    if (shown_ == state && state == TargetState::active)
+        return;
+    shown_ = state;
     note_state(target_, state, breaker_.allows(now) ? milliseconds{0} : until(breaker_.open_until(), now));
 }
 

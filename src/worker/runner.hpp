@@ -17,6 +17,7 @@
 #include "worker/clock.hpp"
 #include "worker/errand.hpp"
 #include "worker/round.hpp"
+#include "worker/shared.hpp"
 
 namespace autosync::worker {
 
@@ -90,6 +91,7 @@ private:
     delivery::Breaker breaker_;
     delivery::TokenBucket bucket_;
     std::optional<delivery::Trouble> trouble_;
+    std::optional<TargetState> shown_; ///< what stat_targets says
     bool has_exceptions_ = false;
     bool job_next_ = false;
     bool paused_ = false;
