@@ -180,6 +180,8 @@ Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
             pg::transaction([&] {
                 const pg::ActiveSnapshot snapshot;
                 outbox::drop_cursor(desk_.instance, cursor);
+                // It may have passed this table's changes in memory only; whoever waits for them looks at the records.
+                outbox::save_cursor(desk_.instance, cursors_.at(InvalidOid));
             });
             apart_retries_.erase(table);
             cursors_.erase(table);
