@@ -51,3 +51,4 @@ SELECT i, (ARRAY['Ada', 'Grace', 'Edsger', 'Barbara', 'Donald', 'Zoë'])[i % 6 +
 FROM generate_series(1, 500) i;
 INSERT INTO orders SELECT i, i % 500 + 1, timestamptz '2024-06-01 12:00+00' + i * interval '7 minutes', NULL FROM generate_series(1, 2000) i;
 INSERT INTO order_lines SELECT i, i % 2000 + 1, i * 7 % 200 + 1, i % 3 + 1 FROM generate_series(1, 6000) i;
+ANALYZE;

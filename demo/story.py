@@ -103,16 +103,19 @@ def act_two(shop):
     shop.run(call % (graph.neo4j.url, options % (graph.neo4j.user, graph.neo4j.password)), show=call % (graph.neo4j.url, options % ("neo4j", "…")))
     shop.run("SELECT * FROM autosync.check_target('graph')")
     say("What it makes of the tables: labels, and relationships from the foreign keys; product_tags is one itself")
-    shop.run("SELECT source, label, relationships FROM autosync.add_schema('public', 'graph')")
+    shop.run("SELECT source, label, (SELECT string_agg(r->>'type', ', ') FROM jsonb_array_elements(relationships) AS r) AS relationships\n"
+             "  FROM autosync.add_schema('public', 'graph')")
     started = shop.committed
     say("The rows that exist already are on their way")
-    while True:
-        shop.cursor.execute("SELECT source, done, total, percent, rate, eta FROM autosync.stat_progress ORDER BY source")
+    query = "SELECT source, done, total, percent, rate, eta FROM autosync.stat_progress"
+    print("\nshop=# " + query + "    -- again and again")
+    shown = None
+    while not shop.value("SELECT autosync.wait_delivered('graph', '100ms')"):
+        shop.cursor.execute(query + " ORDER BY done DESC, total DESC NULLS LAST")
         rows = shop.cursor.fetchall()
-        if rows:
-            print(table([column.name for column in shop.cursor.description], rows), flush=True)
-        if shop.value("SELECT autosync.wait_delivered('graph', '1s')"):
-            break
+        if rows and rows[0] != shown:
+            shown = rows[0]
+            print(" %-20s %5s of about %s, %d tables to go" % (shown[0], shown[1], shown[2] or "?", len(rows)), flush=True)
         if time.monotonic() - started > 300:
             sys.exit("demo: the backfill has not ended after 300 s")
     print("       … all there after %.1f s" % (time.monotonic() - started))

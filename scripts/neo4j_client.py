@@ -58,7 +58,7 @@ class Neo4j:
 def text(value):
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (bool, int, float, list, dict)) else str(value)
 
 
 def table(columns, rows):

@@ -191,6 +191,12 @@ Verdict read_verdict(const http::Response &response, std::size_t sent)
     json body;
     if (auto trouble = problem(response, body))
         return *trouble;
+    // A request that carries no rows asks for something; without an error it did what it should, and what it found is not ours to read.
+    Verdict verdict;
+    if (sent == 0) {
+        verdict.outcome = Outcome::delivered;
+        return verdict;
+    }
     std::uint64_t applied = 0;
     std::int64_t newer = 0;
     const bool readable = each_row(body, [&](const json &row) {
@@ -200,7 +206,6 @@ Verdict read_verdict(const http::Response &response, std::size_t sent)
         newer = std::max(newer, row[1].is_null() ? 0 : row[1].get<std::int64_t>());
         return true;
     });
-    Verdict verdict;
     if (readable && applied == sent) {
         verdict.outcome = Outcome::delivered;
     } else if (readable && applied < sent && newer > 0) {
