@@ -20,8 +20,9 @@ namespace {
 using config::DeclaredTrigger;
 using config::Options;
 
-/// Entities that were written under another value of these are not found again: they must go first.
-constexpr std::array<std::string_view, 5> shaping{"key", "label", "properties", "relationship", "relationships"};
+/// Entities that were written under another value of these are not found again: they must go first. Whatever else changes, targets take
+/// back what they wrote otherwise when the row comes again, so that nothing is missing meanwhile.
+constexpr std::array<std::string_view, 1> shaping{"key"};
 /// These change how something is delivered, not what.
 constexpr std::array<std::string_view, 3> harmless{"batch_size", "entity_type", "max_attempts"};
 

@@ -1,0 +1,167 @@
+// A runner's errands: what it asks of the target beside its rounds.
+
+#include <algorithm>
+
+#include "pg/spi.hpp"
+#include "worker/embedded.hpp"
+#include "worker/progress.hpp"
+#include "worker/runner.hpp"
+#include "worker/worker.hpp"
+
+namespace autosync::worker {
+
+using targets::Outcome;
+
+namespace {
+
+constexpr std::chrono::hours collect_every{1};
+constexpr std::chrono::hours tombstone_age{24};
+constexpr std::size_t errand_limit = 1'000; // keys or things per request
+
+} // namespace
+
+Runner::Step Runner::prepare_syncs(const Destination &to)
+{
+    for (const auto &declared : to.syncs) {
+        if (declared->prepared || declared->mapping == nullptr)
+            continue;
+        Errand errand;
+        errand.target = to.access.at(declared->sync.owner);
+        const auto requests = errand.target.kind->prepare(errand.target.description, declared->sync.source, *declared->mapping);
+        if (requests.empty()) {
+            declared->prepared = true;
+            continue;
+        }
+        errand.kind = Errand::Kind::prepare;
+        errand.declared = declared;
+        errand.requests.assign(requests.begin(), requests.end());
+        return run(std::move(errand));
+    }
+    return Step::nothing;
+}
+
+Runner::Step Runner::do_job(const Destination &to, TimePoint now)
+{
+    if (now < job_at_)
+        return Step::nothing;
+    for (auto &job : load_jobs(desk_.instance, target_)) {
+        if (job.kind == "purge") {
+            Errand errand;
+            errand.kind = Errand::Kind::purge;
+            errand.target = *any_access();
+            errand.declared = declared_for_purge(target_, job, errand.target);
+            if (errand.declared->mapping == nullptr) {
+                settle_purge(desk_.instance, target_, job, 0);
+                continue;
+            }
+            errand.requests.push_back(
+                errand.target.kind->purge(errand.target.description, errand.declared->sync.source, *errand.declared->mapping, errand_limit));
+            errand.job = std::move(job);
+            return run(std::move(errand));
+        }
+        const auto declared = to.find(job.table);
+        if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table))
+            continue; // in trouble as a whole: later
+        if (job.kind == "sweep") {
+            Errand errand;
+            errand.kind = Errand::Kind::enumerate;
+            errand.target = to.access.at(declared->sync.owner);
+            errand.declared = declared;
+            errand.requests.push_back(errand.target.kind->enumerate(errand.target.description, declared->sync.source, *declared->mapping, job.position,
+                                                                    errand_limit));
+            errand.job = std::move(job);
+            return run(std::move(errand));
+        }
+        if (!job.started)
+            start_job(desk_.instance, target_, job, *declared);
+        Round round;
+        round.kind = Round::Kind::backfill;
+        round.job = std::move(job);
+        return begin(std::move(round));
+    }
+    return Step::nothing;
+}
+
+Runner::Step Runner::collect(const Destination &to, TimePoint now)
+{
+    if (now < collect_at_ || to.syncs.empty())
+        return Step::nothing;
+    const bool first = collect_at_ == TimePoint{};
+    collect_at_ = now + collect_every;
+    if (first)
+        return Step::nothing;
+    Errand errand;
+    errand.kind = Errand::Kind::collect;
+    errand.target = *any_access();
+    for (const auto &declared : to.syncs) {
+        if (declared->mapping == nullptr)
+            continue;
+        if (auto request = errand.target.kind->collect(errand.target.description, declared->sync.source, *declared->mapping, tombstone_age, errand_limit))
+            errand.requests.push_back(std::move(*request));
+    }
+    return errand.requests.empty() ? Step::nothing : run(std::move(errand));
+}
+
+Runner::Step Runner::run(Errand errand)
+{
+    errand_ = std::move(errand);
+    activity("preparing", target_.c_str());
+    if (errand_->target.kind->capabilities().embedded) {
+        while (errand_ && !errand_->requests.empty())
+            errand_answered(execute_embedded(target_, errand_->requests.front(), ""), std::chrono::steady_clock::now());
+        return Step::again;
+    }
+    errand_ticket_ = desk_.client.send(errand_->requests.front(), errand_->target.description.access, errand_->target.limits);
+    return Step::waiting;
+}
+
+bool Runner::answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now)
+{
+    if (errand_ && ticket == errand_ticket_) {
+        errand_answered(response, now);
+        return true;
+    }
+    const auto found = tickets_.find(ticket);
+    if (found == tickets_.end())
+        return false;
+    const auto id = found->second;
+    tickets_.erase(found);
+    if (flight_ && flight_->delivery)
+        flight_->delivery->answer(id, response, now);
+    return true;
+}
+
+void Runner::errand_answered(const http::Response &response, TimePoint now)
+{
+    auto &errand = *errand_;
+    const targets::Planned planned{errand.requests.front(), {}};
+    const auto verdict = errand.target.kind->interpret(errand.target.description, planned, response);
+    if (verdict.outcome != Outcome::delivered) {
+        if (errand.kind == Errand::Kind::prepare && verdict.outcome == Outcome::refused) {
+            errand.declared->problem = verdict.message; // of this sync only
+            errand.declared->prepared = true;           // until it is declared anew
+        } else {
+            trouble({verdict.outcome == Outcome::refused ? Outcome::unreachable : verdict.outcome, verdict.message, verdict.retry_after}, now);
+        }
+        errand_.reset();
+        return;
+    }
+    errand.requests.pop_front();
+    if (errand.kind == Errand::Kind::purge) {
+        settle_purge(desk_.instance, target_, errand.job, errand.target.kind->read_count(response).value_or(0));
+    } else if (errand.kind == Errand::Kind::enumerate) {
+        Round round = sweep_round(errand, errand.target.kind->read_keys(response).value_or(std::vector<std::string>{}), errand_limit);
+        errand_.reset();
+        round_ = std::move(round);
+        return;
+    } else if (!errand.requests.empty()) {
+        if (!errand.target.kind->capabilities().embedded)
+            errand_ticket_ = desk_.client.send(errand.requests.front(), errand.target.description.access, errand.target.limits);
+        return;
+    } else if (errand.kind == Errand::Kind::prepare) {
+        errand.declared->prepared = true;
+    }
+    errand_.reset();
+}
+
+} // namespace autosync::worker

@@ -1,0 +1,15 @@
+// Waiting times on the monotonic clock.
+#pragma once
+
+#include <chrono>
+
+namespace autosync::worker {
+
+/// From `now` until `then`, rounded up, so that nobody wakes too early; 0 when it has come.
+[[nodiscard]] inline std::chrono::milliseconds until(std::chrono::steady_clock::time_point then, std::chrono::steady_clock::time_point now)
+{
+    using std::chrono::milliseconds;
+    return then <= now ? milliseconds{0} : std::chrono::duration_cast<milliseconds>(then - now) + milliseconds{1};
+}
+
+} // namespace autosync::worker
