@@ -215,14 +215,16 @@ bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::functi
 
 void rotate(std::int64_t instance, const std::vector<Cursor> &cursors)
 {
-    const auto logs = log_tables();
-    if (!logs)
-        return;
     std::array<BlockNumber, log_count> size{};
+    bool installed = false;
     pg::transaction([&] {
-        for (std::size_t i = 0; i < log_count; ++i)
+        const auto logs = log_tables();
+        installed = logs.has_value();
+        for (std::size_t i = 0; installed && i < log_count; ++i)
             size[i] = blocks(logs->tables[i]);
     });
+    if (!installed)
+        return;
     const int current = static_cast<int>(worker::write_log(MyDatabaseId) % log_count);
     int vacant = -1;
     for (int i = 0; i < log_count; ++i) {
