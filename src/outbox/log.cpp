@@ -213,7 +213,7 @@ bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::functi
     return scan(instance, cursor.passed, now, std::nullopt, beyond_stretch);
 }
 
-void rotate(std::int64_t instance, const std::vector<Cursor> &cursors)
+void rotate(std::int64_t instance, const std::vector<Cursor> &cursors, const std::function<bool()> &complete)
 {
     std::array<BlockNumber, log_count> size{};
     bool installed = false;
@@ -235,7 +235,7 @@ void rotate(std::int64_t instance, const std::vector<Cursor> &cursors)
             pg::transaction([&] {
                 const auto passed = [&] {
                     const pg::ActiveSnapshot snapshot;
-                    return all_passed(i, instance, cursors);
+                    return complete() && all_passed(i, instance, cursors);
                 };
                 const pg::ActiveSnapshot snapshot;
                 empty = newest_passed(i, instance, cursors) && truncate_in_place("autosync.log_" + std::to_string(i), passed);

@@ -27,8 +27,8 @@ bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std
 bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::function<bool(Position, std::string_view)> &visit);
 
 /// Empties the logs that every cursor has passed, and lets writers go on in another when the current one has grown.
-/// In transactions of its own; gives up where it would be in the way.
-void rotate(std::int64_t instance, const std::vector<Cursor> &cursors);
+/// In transactions of its own; gives up where it would be in the way. `complete`, asked under the lock on a log: are these all cursors?
+void rotate(std::int64_t instance, const std::vector<Cursor> &cursors, const std::function<bool()> &complete);
 
 /// Bytes of all three logs on disk. Needs a transaction.
 [[nodiscard]] std::int64_t log_bytes();

@@ -12,10 +12,18 @@ namespace autosync::worker {
 
 namespace {
 
-bool stale = true;
+bool is_stale = true;
+bool is_suspect = true;
+std::vector<Oid> *relied_on = nullptr; // synced tables and their partitions, sorted; for the callbacks, so never destroyed
 
-void relation_changed(Datum, Oid) { stale = true; }
-void entry_changed(Datum, int, uint32) { stale = true; }
+/// Temporary tables come and go all the time: only what is synced makes reading wait.
+void relation_changed(Datum, Oid relation)
+{
+    is_suspect = true;
+    is_stale = is_stale || !OidIsValid(relation) || relied_on == nullptr || std::binary_search(relied_on->begin(), relied_on->end(), relation);
+}
+void target_changed(Datum, int, uint32) { is_stale = true; }
+void function_changed(Datum, int, uint32) { is_suspect = true; }
 
 void watch()
 {
@@ -25,8 +33,9 @@ void watch()
     watching = true;
     pg::call([] {
         CacheRegisterRelcacheCallback(relation_changed, Datum{0});
-        for (const SysCacheIdentifier cache : {FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID, USERMAPPINGOID, PROCOID})
-            CacheRegisterSyscacheCallback(cache, entry_changed, Datum{0});
+        for (const SysCacheIdentifier cache : {FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID, USERMAPPINGOID})
+            CacheRegisterSyscacheCallback(cache, target_changed, Datum{0});
+        CacheRegisterSyscacheCallback(PROCOID, function_changed, Datum{0});
     });
 }
 
@@ -101,9 +110,11 @@ std::shared_ptr<Declared> Destination::find(Oid table) const
 
 Catalog::Catalog() { watch(); }
 
-bool Catalog::changed() noexcept { return stale; }
+bool Catalog::stale() noexcept { return is_stale; }
 
-void Catalog::invalidate() noexcept { stale = true; }
+bool Catalog::suspect() noexcept { return is_suspect; }
+
+void Catalog::invalidate() noexcept { is_stale = true; }
 
 const Destination *Catalog::find(const std::string &target) const
 {
@@ -114,7 +125,7 @@ const Destination *Catalog::find(const std::string &target) const
 std::shared_ptr<Declared> Catalog::declare(config::Sync sync, const Destination *before, const config::Target &target) const
 {
     auto declared = std::make_shared<Declared>();
-    declared->problem = sync.problem;
+    declared->problem = sync.problem.empty() ? target.problem : sync.problem;
     if (declared->problem.empty() && !may_use(sync, target))
         declared->problem = "the owner of the table has no USAGE privilege on the target";
     for (const auto &column : sync.key)
@@ -140,9 +151,36 @@ std::shared_ptr<Declared> Catalog::declare(config::Sync sync, const Destination 
     return declared;
 }
 
+void Catalog::rely_on_tables() const
+{
+    std::vector<Oid> tables;
+    for (const auto &[name, destination] : destinations_) {
+        for (const auto &declared : destination.syncs) {
+            tables.push_back(declared->sync.table);
+            if (!declared->sync.partitioned)
+                continue;
+            for (const auto &row : pg::execute("SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)", {std::to_string(declared->sync.table)}))
+                tables.push_back(static_cast<Oid>(std::stoul(row[0].value_or("0"))));
+        }
+    }
+    std::sort(tables.begin(), tables.end());
+    if (relied_on == nullptr)
+        relied_on = new std::vector<Oid>; // NOLINT: the callbacks outlive us
+    *relied_on = std::move(tables);
+}
+
+bool Catalog::in_trouble() const
+{
+    return std::any_of(destinations_.begin(), destinations_.end(), [](const auto &entry) {
+        const auto &syncs = entry.second.syncs;
+        return std::any_of(syncs.begin(), syncs.end(), [](const auto &declared) { return !declared->problem.empty(); });
+    });
+}
+
 void Catalog::load(std::int64_t instance)
 {
-    stale = false; // whatever changes from here on is looked at next time
+    is_stale = false; // whatever changes from here on is looked at next time
+    is_suspect = false;
     std::map<std::string, Destination> fresh;
     for (const auto &name : config::target_names())
         fresh[name].exists = true;
@@ -174,6 +212,7 @@ void Catalog::load(std::int64_t instance)
     for (const auto &[sync, signature] : signatures)
         forget(instance, sync.first, sync.second);
     destinations_ = std::move(fresh);
+    rely_on_tables();
 }
 
 } // namespace autosync::worker

@@ -39,15 +39,20 @@ struct Destination {
 class Catalog final {
 public:
     Catalog();
-    /// Something has changed since the last load().
-    [[nodiscard]] static bool changed() noexcept;
+    /// Something that rounds rely on has changed since the last load(): nothing may be read before the next.
+    [[nodiscard]] static bool stale() noexcept;
+    /// Something unknown has changed: perhaps a new sync. Worth a load() soon.
+    [[nodiscard]] static bool suspect() noexcept;
     static void invalidate() noexcept; ///< somebody has seen what load() has not
     /// Reads everything anew; keeps readers and preparations of syncs that stayed as they were. Notes tables that changed under us as jobs.
     void load(std::int64_t instance);
     [[nodiscard]] const std::map<std::string, Destination> &destinations() const { return destinations_; }
     [[nodiscard]] const Destination *find(const std::string &target) const;
+    /// Some sync cannot be delivered as declared: what mends it (a file, a function) may not tell us.
+    [[nodiscard]] bool in_trouble() const;
 
 private:
+    void rely_on_tables() const;
     [[nodiscard]] std::shared_ptr<Declared> declare(config::Sync sync, const Destination *before, const config::Target &target) const;
 
     std::map<std::string, Destination> destinations_;

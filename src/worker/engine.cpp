@@ -22,7 +22,8 @@ namespace {
 constexpr milliseconds housekeeping_every{1'000};
 constexpr std::uint64_t compact_after = 5'000; // looks; about as many cursor records at most
 constexpr milliseconds error_pause{1'000};
-constexpr milliseconds reload_pause{100};      // catalogs may change all the time: temporary tables, statistics
+constexpr milliseconds reload_pause{100};      // unknown tables may change all the time
+constexpr milliseconds trouble_pause{30'000};  // a broken declaration may have been mended where we do not hear of it
 
 } // namespace
 
@@ -99,7 +100,8 @@ struct Engine::State {
             for (const auto &[table, cursor] : runner.cursors())
                 cursors.push_back(cursor);
         }
-        outbox::rotate(desk->instance, cursors);
+        // A target that we do not know yet may have events in a log that all others have passed.
+        outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
         if (looks > compact_after) {
             looks = 0;
             outbox::compact_cursors(desk->instance);
@@ -145,10 +147,10 @@ milliseconds Engine::turn(bool woken)
     auto now = Clock::now();
     const milliseconds poll{config::settings.poll_interval};
     const bool look = woken || state.look_again || now >= state.next_look;
-    if (look || Catalog::changed()) {
+    if (look || Catalog::stale() || Catalog::suspect()) {
         if (!state.adopted())
             return poll;
-        if (Catalog::changed() && now >= state.reload_at)
+        if (Catalog::stale() || (Catalog::suspect() && now >= state.reload_at) || (state.desk->catalog.in_trouble() && now >= state.reload_at + trouble_pause))
             state.load();
     }
     if (state.desk == nullptr)
@@ -167,16 +169,16 @@ milliseconds Engine::turn(bool woken)
     }
     state.look_again = false;
     milliseconds patience = poll;
-    if (Catalog::changed()) { // put off: look again when it is time to
-        patience = reload_pause;
-        state.look_again = true;
-    }
     std::vector<std::string> names;
     for (const auto &[name, runner] : state.runners)
         names.push_back(name);
     for (const auto &name : names)
         patience = std::min(patience, state.run(name, state.runners.at(name), now, look));
     state.keep_house(now);
+    if (Catalog::stale() || Catalog::suspect()) {
+        state.look_again = true;
+        patience = Catalog::stale() ? milliseconds{0} : std::min(patience, reload_pause);
+    }
     if (state.client.in_flight() > 0)
         patience = std::min(patience, state.client.patience());
     return std::max(patience, milliseconds{0});

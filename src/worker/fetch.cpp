@@ -43,6 +43,8 @@ public:
     {
         choose(limit);
         lock();
+        if (flight_.outdated)
+            return;
         const pg::ActiveSnapshot snapshot;
         std::size_t budget = byte_budget;
         for (auto &[table, chosen] : chosen_) {
@@ -62,7 +64,7 @@ public:
             return;
         chosen_[round_.job.table];
         lock();
-        if (!flight_.troubled.empty())
+        if (flight_.outdated || !flight_.troubled.empty())
             return;
         const pg::ActiveSnapshot snapshot;
         try {
@@ -122,6 +124,8 @@ private:
             if (!lock_table(declared->sync))
                 flight_.troubled[table] = locked;
         }
+        // Locks have let us hear of all that was committed before: reading by an older declaration would be wrong.
+        flight_.outdated = Catalog::stale();
     }
 
     static Reader &reader(Declared &declared)

@@ -40,12 +40,17 @@ Runner::Step Runner::go_on(TimePoint now)
         return Step::again;
     }
     auto flight = read_flight(*destination(), *round_, round_limit());
+    const bool outdated = flight->outdated;
     launch(std::move(flight), now);
-    return Step::again;
+    return outdated ? Step::nothing : Step::again;
 }
 
 void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
 {
+    if (flight->outdated) { // nothing is lost: the round begins again from where the target stands
+        round_.reset();
+        return;
+    }
     flight_ = std::move(flight);
     if (flight_->changes.empty()) {
         land(now);

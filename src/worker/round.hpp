@@ -71,6 +71,7 @@ struct Flight {
     std::vector<outbox::Refusal> refusals;                  ///< rows that cannot be delivered as they are
     std::vector<std::pair<Oid, std::string>> done;          ///< entities with nothing to send
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
+    bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
     std::optional<delivery::Delivery> delivery;
     std::uint64_t counted = 0;

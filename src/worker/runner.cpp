@@ -50,7 +50,8 @@ const config::Target *Runner::any_access() const
     const Destination *const now = destination();
     if (now == nullptr || now->access.empty())
         return nullptr;
-    return &now->access.rbegin()->second;
+    const auto usable = std::find_if(now->access.begin(), now->access.end(), [](const auto &entry) { return entry.second.problem.empty(); });
+    return usable == now->access.end() ? &now->access.begin()->second : &usable->second;
 }
 
 std::size_t Runner::round_limit() const
@@ -109,6 +110,8 @@ Runner::Step Runner::start(TimePoint now, const Agenda &agenda)
         trouble({Outcome::unauthorized, access->problem, std::nullopt}, now);
         return Step::nothing;
     }
+    if (Catalog::stale())
+        return Step::nothing;
     if (const Step step = prepare_syncs(to); step != Step::nothing)
         return step;
     if (const Step step = catch_up_apart(to, now); step != Step::nothing)
