@@ -1,0 +1,224 @@
+// Stands for a Neo4j that costs nothing: takes its HTTP API's tx/commit requests on loopback and answers each at once with what success
+// looks like, so that what is measured is autosync, not a database. One thread, one epoll set.
+//   instant_server PORT LOG     a line per request in LOG: arrival (µs since 1970), rows, and the keys when there are few of them
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr std::size_t few = 16; ///< keys worth a place in the log
+
+/// The members of an array of JSON values that begins at `at` (behind its bracket); `at` ends up behind the closing one.
+std::size_t count_members(std::string_view text, std::size_t &at)
+{
+    std::size_t members = 0;
+    int depth = 0;
+    bool empty = true;
+    for (bool inside = false; at < text.size(); ++at) {
+        const char c = text[at];
+        if (inside) { // a string ends at a quote that no backslash stands before
+            at = text.find_first_of("\"\\", at);
+            if (at == std::string_view::npos)
+                break;
+            if (text[at] == '\\')
+                ++at;
+            else
+                inside = false;
+            continue;
+        }
+        if (c == ']' && depth == 0)
+            break;
+        empty = false;
+        if (c == '"')
+            inside = true;
+        else if (c == '{' || c == '[')
+            ++depth;
+        else if (c == '}' || c == ']')
+            --depth;
+        else if (c == ',' && depth == 0)
+            ++members;
+    }
+    return empty ? 0 : members + 1;
+}
+
+/// One result per statement: how many rows were applied, and that none was stale; no row for statements about the schema.
+struct Answer {
+    std::string body;
+    std::size_t rows = 0;
+};
+Answer answer_to(std::string_view request)
+{
+    constexpr std::string_view begin = R"({"statement":)";
+    constexpr std::string_view rows = R"("rows":[)";
+    Answer answer{R"({"results":[)"};
+    for (auto at = request.find(begin); at != std::string_view::npos;) {
+        auto next = request.find(begin, at + begin.size());
+        auto list = request.find(rows, at);
+        answer.body += answer.body.back() == '[' ? "" : ",";
+        if (list < next) {
+            list += rows.size();
+            const auto count = count_members(request, list);
+            answer.rows += count;
+            answer.body += R"({"columns":["applied","newer"],"data":[{"row":[)" + std::to_string(count) + R"(,null],"meta":[null,null]}]})";
+            next = request.find(begin, list);
+        } else if (request.substr(at, next - at).find("dbms.components") != std::string_view::npos) {
+            answer.body += R"({"columns":["version","edition"],"data":[{"row":["5.26.0","none"],"meta":[null,null]}]})";
+        } else {
+            answer.body += R"({"columns":[],"data":[]})";
+        }
+        at = next;
+    }
+    answer.body += R"(],"errors":[],"lastBookmarks":[]})";
+    return answer;
+}
+
+void note(std::FILE *log, std::int64_t arrived, std::size_t rows, std::string_view request)
+{
+    if (rows == 0)
+        return;
+    (void)std::fprintf(log, "%lld %zu", static_cast<long long>(arrived), rows);
+    constexpr std::string_view name = R"("_key":")";
+    for (auto at = rows > few ? std::string_view::npos : request.find(name); at != std::string_view::npos; at = request.find(name, at)) {
+        at += name.size();
+        const auto key = request.substr(at, request.find('"', at) - at);
+        (void)std::fprintf(log, " %.*s", static_cast<int>(key.size()), key.data());
+    }
+    (void)std::fputc('\n', log);
+    (void)std::fflush(log);
+}
+
+std::int64_t now()
+{
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+class Connection final {
+public:
+    Connection(int socket, std::FILE *log) : socket_{socket}, log_{log} {}
+    ~Connection() { close(socket_); }
+    Connection(const Connection &) = delete;
+    Connection &operator=(const Connection &) = delete;
+
+    /// Takes what has come and answers whatever is complete; false: the peer has left.
+    bool serve()
+    {
+        std::array<char, 1 << 16> piece{};
+        const auto size = recv(socket_, piece.data(), piece.size(), 0);
+        if (size <= 0)
+            return false;
+        if (buffer_.empty())
+            arrived_ = now();
+        buffer_.append(piece.data(), static_cast<std::size_t>(size));
+        for (;;) {
+            const auto end = buffer_.find("\r\n\r\n");
+            if (end == std::string::npos)
+                return true;
+            const auto head = std::string_view{buffer_}.substr(0, end);
+            const std::size_t length = content_length(head);
+            const std::size_t whole = end + 4 + length;
+            if (buffer_.size() < whole) {
+                expect(head);
+                return true;
+            }
+            const auto body = std::string_view{buffer_}.substr(end + 4, length);
+            const auto answer = answer_to(body);
+            reply("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body);
+            note(log_, arrived_, answer.rows, body);
+            buffer_.erase(0, whole);
+            asked_ = false;
+            arrived_ = now();
+        }
+    }
+
+private:
+    static std::size_t content_length(std::string_view head)
+    {
+        constexpr std::string_view name = "Content-Length: ";
+        const auto at = head.find(name);
+        std::size_t length = 0;
+        if (at != std::string_view::npos)
+            (void)std::from_chars(head.data() + at + name.size(), head.data() + head.size(), length);
+        return length;
+    }
+    void expect(std::string_view head)
+    {
+        if (!asked_ && head.find("Expect: 100-continue") != std::string_view::npos)
+            reply("HTTP/1.1 100 Continue\r\n\r\n");
+        asked_ = true;
+    }
+    void reply(const std::string &text) const { (void)send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+
+    int socket_;
+    std::FILE *log_;
+    std::string buffer_;
+    std::int64_t arrived_ = 0;
+    bool asked_ = false;
+};
+
+int listen_on(const char *port)
+{
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(port)));
+    if (bind(listener, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0 || listen(listener, 16) != 0)
+        return -1;
+    return listener;
+}
+
+int serve(int listener, std::FILE *log)
+{
+    const int set = epoll_create1(EPOLL_CLOEXEC);
+    epoll_event waited{};
+    waited.events = EPOLLIN;
+    waited.data.fd = listener;
+    (void)epoll_ctl(set, EPOLL_CTL_ADD, listener, &waited);
+    std::unordered_map<int, std::unique_ptr<Connection>> connections;
+    std::array<epoll_event, 16> events{};
+    for (;;) {
+        const int count = epoll_wait(set, events.data(), static_cast<int>(events.size()), -1);
+        for (int i = 0; i < count; ++i) {
+            const int ready = events[static_cast<std::size_t>(i)].data.fd;
+            if (ready != listener) {
+                if (!connections.at(ready)->serve())
+                    connections.erase(ready);
+                continue;
+            }
+            const int socket = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+            const int on = 1;
+            (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            waited.data.fd = socket;
+            connections.emplace(socket, std::make_unique<Connection>(socket, log));
+            (void)epoll_ctl(set, EPOLL_CTL_ADD, socket, &waited);
+        }
+    }
+}
+
+} // namespace
+
+int main(int count, char **arguments)
+{
+    std::FILE *const log = count == 3 ? std::fopen(arguments[2], "w") : nullptr;
+    const int listener = log == nullptr ? -1 : listen_on(arguments[1]);
+    if (listener < 0) {
+        (void)std::fputs("usage: instant_server PORT LOG (is the port free, can the log be written?)\n", stderr);
+        return 1;
+    }
+    return serve(listener, log);
+}
