@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/options.hpp"
+#include "declaration/triggers.hpp"
 #include "pg/spi.hpp"
 #include "worker/signature.hpp"
 
@@ -72,6 +73,16 @@ void request_job(std::int64_t instance, const config::Sync &sync, const char *ki
                 " VALUES ($1::int8, $2::name, $3::oid, $4, 'the table has changed', current_user, clock_timestamp())"
                 " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason",
                 {std::to_string(instance), sync.target, std::to_string(sync.table), kind});
+}
+
+/// Without it DROP SERVER would leave a sync without a target; pg_upgrade does not carry it over.
+void restore_dependency(const config::Sync &sync, Oid server)
+{
+    const auto there = pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = $1::oid"
+                                       " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
+                                       {std::to_string(sync.trigger), std::to_string(server)});
+    if (!there)
+        declaration::record_dependency(sync.trigger, server);
 }
 
 void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
@@ -207,6 +218,8 @@ void Catalog::load(std::int64_t instance)
         if (sync.problem.empty())
             check_signature(instance, sync, state.empty() ? pg::Cell{} : state.mapped());
         const auto owner = sync.owner;
+        if (relied_on == nullptr) // the first time
+            restore_dependency(sync, destination.access.at(owner).server);
         destination.syncs.push_back(declare(std::move(sync), find(found->first), destination.access.at(owner)));
     }
     for (const auto &[sync, signature] : signatures)

@@ -35,6 +35,7 @@ Runner::Step Runner::go_on(TimePoint now)
     activity("reading", target_.c_str());
     if (round_->items.empty() && round_->kind != Round::Kind::backfill) {
         settle_empty(desk_.instance, target_, *round_);
+        news_ = news_ || !round_->truncated.empty();
         adopt_cursors(*round_);
         round_.reset();
         return Step::again;
@@ -101,6 +102,7 @@ void Runner::land(TimePoint now)
     activity("settling", target_.c_str());
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_);
     has_exceptions_ = has_exceptions_ || !flight_->refusals.empty();
+    news_ = news_ || !flight_->refusals.empty() || !round_->truncated.empty() || !round_->dependents.empty();
     const auto flight = std::move(flight_);
     if (flight->delivery) {
         note_delivery(target_, *flight, *round_);

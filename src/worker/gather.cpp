@@ -107,6 +107,8 @@ private:
                 round_.truncated.push_back(table);
             return;
         }
+        if (event.rekeyed)
+            note_dependents(table);
         if (event.key.size() != declared.key_parts.size())
             return; // noted under another key: declaring the new one has looked at everything again
         Item item;
@@ -123,6 +125,18 @@ private:
         item.operation = name_of(event.operation);
         item.rekeyed = event.rekeyed;
         round_.items.push_back(std::move(item));
+    }
+
+    /// Rows that refer to this table's key change by themselves; those that refer to other columns of it do not.
+    void note_dependents(Oid parent)
+    {
+        for (const auto &child : destination_.syncs) {
+            const auto &links = child->sync.links;
+            const bool joined = std::any_of(links.begin(), links.end(), [parent](const auto &link) { return !link.from_columns && link.parent == parent; });
+            auto &known = round_.dependents;
+            if (joined && std::find(known.begin(), known.end(), child->sync.table) == known.end())
+                known.push_back(child->sync.table);
+        }
     }
 
     const Destination &destination_;

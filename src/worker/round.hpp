@@ -51,6 +51,7 @@ struct Round {
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
     std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
     std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
+    std::vector<Oid> dependents;                 ///< children that name a parent by other columns than its key, which has changed
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool caught_up = false;                      ///< nothing was left in the log
     // backfill, sweep

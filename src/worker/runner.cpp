@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "config/settings.hpp"
 #include "outbox/log.hpp"
@@ -95,6 +96,8 @@ milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
         if (step == Step::again && now > end)
             return milliseconds{0};
     }
+    if (std::exchange(news_, false))
+        return milliseconds{0};
     milliseconds patience = agenda.due ? std::max(milliseconds{1}, *agenda.due) : forever;
     for (const auto &[table, retry] : apart_retries_)
         patience = std::min(patience, std::max(milliseconds{1}, until(retry.at, now)));

@@ -94,6 +94,7 @@ private:
     std::optional<TargetState> shown_; ///< what stat_targets says
     bool has_exceptions_ = false;
     bool job_next_ = false;
+    bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
     bool paused_ = false;
     TimePoint resume_at_{};
     TimePoint job_at_{};

@@ -62,13 +62,13 @@ void judge(std::vector<outbox::Refusal> &refusals, const std::string &target, co
     }
 }
 
-void request_sweep(std::int64_t instance, const std::string &target, Oid table)
+void request_job(std::int64_t instance, const std::string &target, Oid table, const char *kind, const char *reason)
 {
     pg::execute("INSERT INTO autosync.jobs (instance, target, source, kind, reason, requested_by, requested_at)"
-                " VALUES ($1::int8, $2::name, $3::oid, 'sweep', 'TRUNCATE', current_user, clock_timestamp())"
-                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, done = 0, reason = excluded.reason,"
+                " VALUES ($1::int8, $2::name, $3::oid, $4, $5, current_user, clock_timestamp())"
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason,"
                 " requested_at = excluded.requested_at",
-                {std::to_string(instance), target, std::to_string(table)});
+                {std::to_string(instance), target, std::to_string(table), kind, reason});
 }
 
 /// The target stands behind the piece now; tables that could not be read stay where it began.
@@ -85,7 +85,9 @@ void advance(std::int64_t instance, const std::string &target, const Round &roun
     if (round.before.source == InvalidOid || !round.lagging.contains(round.before.source))
         outbox::save_cursor(instance, round.after);
     for (const Oid table : round.truncated)
-        request_sweep(instance, target, table);
+        request_job(instance, target, table, "sweep", "TRUNCATE");
+    for (const Oid table : round.dependents)
+        request_job(instance, target, table, "backfill", "the key of a parent has changed");
 }
 
 void advance_job(std::int64_t instance, const std::string &target, const Round &round)
