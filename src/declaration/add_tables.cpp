@@ -117,7 +117,7 @@ std::vector<std::string> array_argument(FunctionCallInfo fcinfo, int index, cons
         found.texts = static_cast<char **>(palloc(sizeof(char *) * static_cast<std::size_t>(found.count + 1)));
         for (int i = 0; i < found.count; ++i) {
             if (nulls[i])
-                ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("an element of the array is null"));
+                pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "an element of the array is null");
             found.texts[i] = oids ? psprintf("%u", DatumGetObjectId(elements[i])) : TextDatumGetCString(elements[i]);
         }
         return found;

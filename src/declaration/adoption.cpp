@@ -21,7 +21,7 @@ std::int64_t new_instance_id()
         std::int64_t id = 0;
         while (id <= 0) {
             if (!pg_strong_random(&id, sizeof(id)))
-                ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+                pg::fail(ERRCODE_INTERNAL_ERROR, "could not generate random values");
             id &= PG_INT64_MAX;
         }
         return id;

@@ -65,10 +65,9 @@ void check_filter(const config::Sync &sync, const std::string &filter)
     const char *const text = statement.c_str();
     const pg::ActingAs owner{sync.owner};
     pg::call([text] {
-        if (SPI_connect() != SPI_OK_CONNECT)
-            elog(ERROR, "SPI_connect failed");
+        pg::connect_spi();
         if (SPI_prepare(text, 0, nullptr) == nullptr)
-            elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+            pg::fail_spi("SPI_prepare", SPI_result);
         SPI_finish();
     });
 }

@@ -74,6 +74,16 @@ void detail::raise(ErrorData *report, const Raised &raised)
             raised.hint[0] == '\0' ? 0 : errhint("%s", raised.hint), errhidestmt(raised.hide_statement));
 }
 
+void fail(int sqlstate, const char *message) { ereport(ERROR, errcode(sqlstate), errmsg("%s", message)); }
+
+void fail_spi(const char *doing, int code) { elog(ERROR, "%s failed: %s", doing, SPI_result_code_string(code)); }
+
+void connect_spi()
+{
+    if (const int code = SPI_connect(); code != SPI_OK_CONNECT)
+        fail_spi("SPI_connect", code);
+}
+
 void report(int level, int sqlstate, const std::string &message, const std::string &detail, const std::string &hint)
 {
     const char *const text = message.c_str();

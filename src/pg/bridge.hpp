@@ -107,6 +107,13 @@ auto guard(Body &&body) -> std::invoke_result_t<Body>
     detail::raise(report, raised); // handlers left, all C++ objects gone: may longjmp
 }
 
+/// Raises an ERROR from inside the body of call(), where no Failure may be thrown because PostgreSQL's own state must unwind.
+[[noreturn]] void fail(int sqlstate, const char *message);
+/// What a refusal of SPI is called: '<doing> failed: SPI_ERROR_…'. Inside the body of call().
+[[noreturn]] void fail_spi(const char *doing, int code);
+/// Connects to SPI, or raises. Inside the body of call().
+void connect_spi();
+
 /// Raises a WARNING, NOTICE, INFO or LOG with these parts (never ERROR: throw Failure for that).
 void report(int level, int sqlstate, const std::string &message, const std::string &detail = {}, const std::string &hint = {});
 

@@ -34,13 +34,12 @@ Rows execute(const std::string &sql, const std::vector<Cell> &parameters, bool r
     const char *const statement = sql.c_str();
     Datum *const data = values;
     call([=, &types, &nulls, &texts] {
-        if (SPI_connect() != SPI_OK_CONNECT)
-            elog(ERROR, "SPI_connect failed");
+        connect_spi();
         for (int i = 0; i < count; ++i)
             data[i] = texts[i] == nullptr ? Datum{0} : CStringGetTextDatum(texts[i]);
         const int code = SPI_execute_with_args(statement, count, types, data, nulls, read_only, 0);
         if (code < 0)
-            elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
+            fail_spi("SPI_execute_with_args", code);
     });
     Rows rows;
     if (SPI_tuptable != nullptr) {

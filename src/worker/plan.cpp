@@ -26,7 +26,7 @@ void Plan::prepare()
         plan_.reset(pg::call([=] {
             SPIPlanPtr const made = SPI_prepare_cursor(sql, count, types, CURSOR_OPT_GENERIC_PLAN);
             if (made == nullptr)
-                elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+                pg::fail_spi("SPI_prepare_cursor", SPI_result);
             SPI_keepplan(made);
             return made;
         }));
@@ -36,7 +36,7 @@ void Plan::prepare()
         pin_planner();
         CachedPlan *const planned = SPI_plan_get_cached_plan(plan);
         if (planned == nullptr)
-            ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("a condition must be one expression")));
+            pg::fail(ERRCODE_SYNTAX_ERROR, "a condition must be one expression");
         ReleaseCachedPlan(planned, CurrentResourceOwner);
         AtEOXact_GUC(true, level);
     });
@@ -49,7 +49,7 @@ std::span<const HeapTuple> Plan::run(std::span<const Datum> values, std::span<co
     pg::call([=] {
         const int code = SPI_execute_plan(plan, data, nullptr, true, 0);
         if (code != SPI_OK_SELECT)
-            elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
+            pg::fail_spi("SPI_execute_plan", code);
     });
     *shape = SPI_tuptable->tupdesc;
     const TupleDesc found = *shape;

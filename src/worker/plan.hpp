@@ -36,8 +36,7 @@ template <typename Body> void as_owner(Oid owner, Body &&body)
         const pg::ActingAs acting{owner};
         pg::call([] {
             (void)set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-            if (SPI_connect() != SPI_OK_CONNECT)
-                elog(ERROR, "SPI_connect failed");
+            pg::connect_spi();
         });
         body();
         pg::call([] { SPI_finish(); });
