@@ -54,8 +54,10 @@ class Server:
         while any(os.path.exists("/proc/%s/exe" % process) and os.path.realpath("/proc/%s/exe" % process).endswith("postgres") for process in children):
             assert time.monotonic() < deadline, "processes of the killed server are still there"
             time.sleep(0.05)
-        # Its lock file outlives it; the pid may be somebody else's by now.
+        # Its lock files outlive it, and where nobody buries the dead its process seems to live on.
         (data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in pathlib.Path(self.environment["PGHOST"]).glob(".s.PGSQL.*"):
+            lock.unlink()
 
     def connect(self, database):
         connection = psycopg2.connect(host=self.environment["PGHOST"], port=self.environment["PGPORT"], user="postgres", dbname=database)

@@ -4,6 +4,7 @@ import itertools
 import random
 import string
 import threading
+import time
 
 import psycopg2
 from psycopg2 import sql
@@ -28,7 +29,7 @@ def defer_foreign_keys(database, tables):
 class Writer(threading.Thread):
     """One session; ends when `changes` of its changes have committed, or when it is told to stop."""
 
-    def __init__(self, database, seed, changes, truncates=(), session=""):
+    def __init__(self, database, seed, changes, truncates=(), session="", pause=0):
         super().__init__(daemon=True)
         self.database = database
         self.tables = tables_of(database)
@@ -36,6 +37,7 @@ class Writer(threading.Thread):
         self.changes = changes
         self.truncates = truncates
         self.session = session
+        self.pause = pause  # seconds between transactions
         self.keys = {}
         self.committed = self.rolled_back = self.refused = 0
         self.error = None
@@ -71,6 +73,7 @@ class Writer(threading.Thread):
             if number % 50 == 0:
                 self.keys.clear()
             self.transaction(self.random.choice((1, 1, 1, 2, 3, 5, 8, 20)))
+            time.sleep(self.pause)
 
     def transaction(self, size):
         fate = self.random.random()

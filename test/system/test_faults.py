@@ -35,7 +35,7 @@ def kill_worker(database):
 
 def test_neo4j_stopped_and_worker_killed_in_the_middle(shop, graph):
     defer_foreign_keys(shop, tables_of(shop))
-    writers = [Writer(shop, 4711 + number, 100_000) for number in range(2)]
+    writers = [Writer(shop, 4711 + number, 100_000, pause=0.02) for number in range(2)]
     for writer in writers:
         writer.start()
     time.sleep(1)

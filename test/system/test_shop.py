@@ -51,6 +51,17 @@ def test_truncate_with_inserts_in_the_same_transaction(shop, graph):
     assert compare(shop, graph) == []
 
 
+def test_the_comparison_sees_damage_and_publishing_mends_it(shop, graph):
+    """Without this, a comparison that looks at nothing would pass all the others."""
+    graph.rows("MATCH (p:parcels)-[r:SENDER]->() WITH p, r LIMIT 1 SET p.weight = -1.5 DELETE r RETURN 1")
+    lines = compare(shop, graph)
+    assert [line.split(":")[0] for line in lines[:2]] == ["nodes parcels", "relationships parcels.SENDER"]
+    assert "relationships between nodes with a public label" in lines[2]
+    shop.execute("SELECT autosync.backfill('parcels', 'graph')")
+    shop.wait_delivered()
+    assert compare(shop, graph) == []
+
+
 def test_drop_sync_with_purge_empties_the_graph(shop, graph):
     shop.execute("SELECT autosync.drop_sync('parcel_people', 'graph', purge => true)")
     shop.wait_delivered()
