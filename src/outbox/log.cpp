@@ -39,7 +39,7 @@ LogScan open_log(Oid log, Snapshot snapshot)
     opened.table = table_open(log, AccessShareLock);
     List *const indexes = RelationGetIndexList(opened.table);
     opened.index = index_open(linitial_oid(indexes), AccessShareLock);
-    opened.scan = index_beginscan(opened.table, opened.index, snapshot, 2, 0);
+    opened.scan = index_beginscan(opened.table, opened.index, snapshot, 3, 0);
     opened.slot = table_slot_create(opened.table, nullptr);
     list_free(indexes);
     return opened;
@@ -53,14 +53,21 @@ void close_log(LogScan &opened)
     table_close(opened.table, AccessShareLock);
 }
 
-/// Positions the scan: all of one transaction (`exact`), or from it on.
-void seek(LogScan &opened, std::int64_t instance, std::uint64_t xid, bool exact)
+/// Where a scan goes: through the chunks of one transaction from `seq` on, or through all transactions from one on.
+struct Stretch {
+    std::uint64_t xid = 0;
+    bool one = true;
+    std::int32_t seq = 0;
+};
+
+void seek(LogScan &opened, std::int64_t instance, const Stretch &stretch)
 {
-    ScanKeyData keys[2];
+    ScanKeyData keys[3];
     ScanKeyInit(&keys[0], column_instance, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(instance));
-    ScanKeyInit(&keys[1], column_xid, exact ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, exact ? F_XID8EQ : F_XID8GE,
-                FullTransactionIdGetDatum(FullTransactionIdFromU64(xid)));
-    index_rescan(opened.scan, keys, 2, nullptr, 0);
+    ScanKeyInit(&keys[1], column_xid, stretch.one ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, stretch.one ? F_XID8EQ : F_XID8GE,
+                FullTransactionIdGetDatum(FullTransactionIdFromU64(stretch.xid)));
+    ScanKeyInit(&keys[2], column_seq, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(stretch.seq));
+    index_rescan(opened.scan, keys, 3, nullptr, 0);
     opened.exhausted = false;
     opened.advance();
 }
@@ -85,11 +92,11 @@ public:
             pg::call([opened] { close_log(*opened); });
         }
     }
-    void seek_all(std::int64_t instance, std::uint64_t xid, bool exact)
+    void seek_all(std::int64_t instance, const Stretch &stretch)
     {
         for (auto &each : scans_) {
             LogScan *const opened = &each;
-            pg::call([=] { seek(*opened, instance, xid, exact); });
+            pg::call([opened, instance, stretch] { seek(*opened, instance, stretch); });
         }
     }
     struct Found {
@@ -176,12 +183,15 @@ bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std
         return true;
     Reader reader{*logs};
     bool stopped = false;
-    const auto read = [&] {
+    // A large transaction is read in many pieces: each begins right behind the one before.
+    const auto through = [&](std::uint64_t xid) { return Stretch{xid, true, after && after->xid == xid ? after->seq + 1 : 0}; };
+    const auto read = [&](const Stretch &stretch) {
+        reader.seek_all(instance, stretch);
         for (; !stopped; reader.advance()) {
             const auto found = reader.current();
             if (!found || found->position.xid >= upto.xmax)
                 return;
-            if ((after && found->position <= *after) || !upto.sees(found->position.xid) || passed.sees(found->position.xid))
+            if (!upto.sees(found->position.xid) || passed.sees(found->position.xid))
                 continue;
             stopped = !visit(found->position, found->bytes);
         }
@@ -190,13 +200,15 @@ bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std
     for (const std::uint64_t xid : passed.in_progress) {
         if (stopped || (after && xid < after->xid) || !upto.sees(xid))
             continue;
-        reader.seek_all(instance, xid, true);
-        read();
+        read(through(xid));
     }
-    if (!stopped) {
-        reader.seek_all(instance, after && after->xid > passed.xmax ? after->xid : passed.xmax, false);
-        read();
+    std::uint64_t rest = passed.xmax;
+    if (!stopped && after && after->xid >= rest) {
+        read(through(after->xid));
+        rest = after->xid + 1;
     }
+    if (!stopped)
+        read({rest, false, 0});
     reader.close();
     return !stopped;
 }
