@@ -78,7 +78,8 @@ def counted_script(ways):
 
 
 def count_instructions(ways):
-    """{(way, operation, kind): instructions per row}; empty without valgrind."""
+    """{(way, operation, kind): instructions per row}; empty without valgrind. The library comes when the trigger fires: without launcher and
+    worker, the shared memory of a preloaded one would only be searched in vain, at every commit."""
     if shutil.which("valgrind") is None:
         print("\nvalgrind is not installed: no instruction counts\n")
         return {}
@@ -89,7 +90,7 @@ def count_instructions(ways):
     try:
         with open(os.path.join(root, "callgrind.log"), "w", encoding="utf-8") as log:
             subprocess.run(["scripts/postgres", "run", "valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid",
-                            f"--callgrind-out-file={root}/callgrind.out", postgres, "--single", "-D", os.environ["AUTOSYNC_DATA"], "bench"],
+                            f"--callgrind-out-file={root}/callgrind.out", postgres, "--single", "-c", "shared_preload_libraries=", "-D", os.environ["AUTOSYNC_DATA"], "bench"],
                            input=script.encode(), stdout=subprocess.DEVNULL, stderr=log, timeout=1800, check=True)
     finally:
         server_command("start")

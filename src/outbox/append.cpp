@@ -41,12 +41,14 @@ void insert(Oid log, std::int64_t instance, std::int32_t seq, const char *data, 
     HeapTuple const tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
     heap_insert(relation, tuple, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL, nullptr);
 
+    IndexInfo plain{}; // BuildIndexInfo() would cost more than is in it: no expressions, no condition, and btree does not look
+    plain.type = T_IndexInfo;
     List *const indexes = RelationGetIndexList(relation);
     ListCell *cell = nullptr;
     foreach (cell, indexes) {
         Relation const index = index_open(lfirst_oid(cell), RowExclusiveLock);
         // Unique by construction: the transaction's own id and a counter.
-        (void) index_insert(index, values, nulls, &tuple->t_self, relation, UNIQUE_CHECK_NO, false, BuildIndexInfo(index));
+        (void) index_insert(index, values, nulls, &tuple->t_self, relation, UNIQUE_CHECK_NO, false, &plain);
         index_close(index, NoLock);
     }
     list_free(indexes);

@@ -70,7 +70,8 @@ void detail::raise(ErrorData *report, const Raised &raised)
 {
     if (report != nullptr)
         ReThrowError(report);
-    ereport(ERROR, errcode(raised.sqlstate), errmsg("%s", raised.message), raised.detail[0] == '\0' ? 0 : errdetail("%s", raised.detail),
+    const char *const message = raised.message[0] == '\0' ? "unknown C++ exception" : raised.message;
+    ereport(ERROR, errcode(raised.sqlstate), errmsg("%s", message), raised.detail[0] == '\0' ? 0 : errdetail("%s", raised.detail),
             raised.hint[0] == '\0' ? 0 : errhint("%s", raised.hint), errhidestmt(raised.hide_statement));
 }
 

@@ -49,13 +49,15 @@ private:
     bool hide_statement_;
 };
 
-/// The parts of an error that is about to be raised, in plain memory that a longjmp may leave behind.
+/// The parts of an error that is about to be raised, in plain memory that a longjmp may leave behind. Its texts are ended, not cleared:
+/// every guarded call has one, and clearing 5 kB costs more than capturing a row.
 struct Raised {
+    Raised() noexcept { message[0] = detail[0] = hint[0] = '\0'; }
     int sqlstate = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
     bool hide_statement = false;
-    char message[1024] = "unknown C++ exception";
-    char detail[2048] = "";
-    char hint[2048] = "";
+    char message[1024];
+    char detail[2048];
+    char hint[2048];
 };
 
 namespace detail {
