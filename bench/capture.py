@@ -89,8 +89,9 @@ def count_instructions(ways):
     server_command("stop")
     try:
         with open(os.path.join(root, "callgrind.log"), "w", encoding="utf-8") as log:
-            subprocess.run(["scripts/postgres", "run", "valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid",
-                            f"--callgrind-out-file={root}/callgrind.out", postgres, "--single", "-c", "shared_preload_libraries=", "-D", os.environ["AUTOSYNC_DATA"], "bench"],
+            valgrind = ["valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid", f"--callgrind-out-file={root}/callgrind.out"]
+            single_user = [postgres, "--single", "-c", "shared_preload_libraries=", "-D", os.environ["AUTOSYNC_DATA"], "bench"]
+            subprocess.run(["scripts/postgres", "run", *valgrind, *single_user],
                            input=script.encode(), stdout=subprocess.DEVNULL, stderr=log, timeout=1800, check=True)
     finally:
         server_command("start")
@@ -133,10 +134,10 @@ def measure(table):
     for kind, label, goal in (("single", "single-row transaction, added instructions", "≤ 26k · ≥ 5× · ≥ 6×"),
                               ("bulk", "bulk, added instructions per row", "≤ 5k (update ≤ 7k) · ≥ 20× fewer than plpgsql")):
         if counts:
-            base = [counts["none", operation, kind] for operation in OPERATIONS]
+            of = {way: [counts[way, operation, kind] for operation in OPERATIONS] for way in ways}
             table.add(f"capture, {label}: insert / update / delete", goal,
-                      {way: shown([counts[way, operation, kind] for operation in OPERATIONS], base, lambda x: f"{x / 1000:.1f}k") for way in ways[1:]})
+                      {way: shown(of[way], of["none"], lambda x: f"{x / 1000:.1f}k") for way in ways[1:]})
     for index, label, goal, form in ((0, "CPU µs per row", "—", lambda x: f"{x:.2f}"), (1, "WAL bytes per row", "≤ 20 B", lambda x: f"{x:.0f}")):
-        base = [times["none", operation][index] for operation in OPERATIONS]
+        of = {way: [times[way, operation][index] for operation in OPERATIONS] for way in ways}
         table.add(f"capture, bulk, added {label}: insert / update / delete", goal,
-                  {way: shown([times[way, operation][index] for operation in OPERATIONS], base, form) for way in ways[1:]})
+                  {way: shown(of[way], of["none"], form) for way in ways[1:]})
