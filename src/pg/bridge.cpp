@@ -4,15 +4,15 @@ namespace autosync::pg {
 
 ErrorData *Error::handover() const noexcept
 {
-    MemoryContextSetParent(GetMemoryChunkContext(report_.get()), CurrentMemoryContext);
+    MemoryContextSetParent(GetMemoryChunkContext(report_.get()), ErrorContext);
+    report_->assoc_context = nullptr;
     return report_.get();
 }
 
 void Error::discard(ErrorData *report) noexcept
 {
-    MemoryContext box = GetMemoryChunkContext(report);
-    if (MemoryContextGetParent(box) == TopMemoryContext) // else it has been handed over
-        MemoryContextDelete(box);
+    if (report->assoc_context != nullptr) // else it has been handed over
+        MemoryContextDelete(GetMemoryChunkContext(report));
 }
 
 namespace {

@@ -23,7 +23,7 @@ public:
     const char *detail() const noexcept { return report_->detail == nullptr ? "" : report_->detail; }
     const char *hint() const noexcept { return report_->hint == nullptr ? "" : report_->hint; }
     void hide_statement() const noexcept { report_->hide_stmt = true; } ///< the statement carries a secret
-    ErrorData *handover() const noexcept; ///< gives the report to the current memory context
+    ErrorData *handover() const noexcept; ///< gives the report away: it is freed when PostgreSQL has dealt with the error
 
 private:
     static void discard(ErrorData *report) noexcept;
