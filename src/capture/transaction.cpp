@@ -62,6 +62,8 @@ void at_transaction(XactEvent event, void *)
 
 void at_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        outbox::abort_subtransaction();
     if (changes == nullptr || changes->empty())
         return;
     pg::guard([event] {

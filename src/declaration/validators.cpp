@@ -5,7 +5,7 @@
 
 #include "config/options.hpp"
 #include "declaration/check.hpp"
-#include "pg/bridge.hpp"
+#include "pg/spi.hpp"
 
 namespace autosync::declaration {
 
@@ -30,6 +30,8 @@ void check_server(const std::string &kind, const config::Options &options)
         const bool secret = config::is_secret(name) || value.find('@') != std::string::npos;
         check_options(kind, config::Level::server, {{name, value}}, secret);
     }
+    if (const auto fail = options.find("fail"); fail != options.end())
+        (void) pg::execute("SELECT '' ~ $1", {fail->second}); // raises what PostgreSQL has to say about the pattern
     if (config::find_option(kind, config::Level::server, "url") != nullptr && !options.contains("url"))
         throw pg::Failure{ERRCODE_FDW_OPTION_NAME_NOT_FOUND,
                           "option \"url\" is missing",

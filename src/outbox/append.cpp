@@ -79,6 +79,8 @@ void append(const std::string &bytes)
     ++next_seq;
 }
 
+void abort_subtransaction() noexcept { chosen = -1; }
+
 void end_transaction() noexcept
 {
     chosen = -1;

@@ -10,6 +10,8 @@ namespace autosync::outbox {
 /// adopted (adoption delivers all rows). Raises only for what would fail the user's own statement too.
 void append(const std::string &bytes);
 
+/// A subtransaction was rolled back, and with it, perhaps, the lock on the log.
+void abort_subtransaction() noexcept;
 /// The transaction has ended, either way.
 void end_transaction() noexcept;
 

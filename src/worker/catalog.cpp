@@ -71,7 +71,8 @@ void request_job(std::int64_t instance, const config::Sync &sync, const char *ki
 {
     pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, requested_by, requested_at)"
                 " VALUES ($1::int8, $2::name, $3::oid, $4, 'the table has changed', current_user, clock_timestamp())"
-                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason",
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason,"
+                " requested_at = excluded.requested_at", // what is under way of it does not count then
                 {std::to_string(instance), sync.target, std::to_string(sync.table), kind});
 }
 
@@ -85,6 +86,16 @@ void restore_dependency(const config::Sync &sync, Oid server)
         declaration::record_dependency(sync.trigger, server);
 }
 
+/// Does the absence of a row remove? Only where the delete operation is on.
+bool removes(const config::Sync &sync)
+{
+    const auto operations = sync.options.find("operations");
+    if (operations == sync.options.end())
+        return true;
+    const auto names = config::parse_columns(operations->second);
+    return std::find(names.begin(), names.end(), "delete") != names.end();
+}
+
 void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
 {
     const std::string now = with_key(sync, signature(sync));
@@ -92,7 +103,8 @@ void check_signature(std::int64_t instance, const config::Sync &sync, const pg::
         return;
     if (before && drift(*before, now) == Drift::changed) {
         request_job(instance, sync, "backfill");
-        request_job(instance, sync, "sweep");
+        if (removes(sync))
+            request_job(instance, sync, "sweep");
     }
     pg::execute("INSERT INTO autosync.sync_state (instance, target, source, signature) VALUES ($1::int8, $2::name, $3::oid, $4)"
                 " ON CONFLICT (instance, target, source) DO UPDATE SET signature = excluded.signature",
@@ -141,10 +153,7 @@ std::shared_ptr<Declared> Catalog::declare(config::Sync sync, const Destination 
         declared->problem = "the owner of the table has no USAGE privilege on the target";
     for (const auto &column : sync.key)
         declared->key_parts.push_back({column.name, column.type == INT2OID || column.type == INT4OID || column.type == INT8OID});
-    if (const auto operations = sync.options.find("operations"); operations != sync.options.end()) {
-        const auto names = config::parse_columns(operations->second);
-        declared->removes = std::find(names.begin(), names.end(), "delete") != names.end();
-    }
+    declared->removes = sync.problem.empty() && removes(sync);
     if (declared->problem.empty()) {
         try {
             declared->mapping = target.kind->compile(sync.source);
@@ -196,7 +205,12 @@ void Catalog::load(std::int64_t instance)
     for (const auto &name : config::target_names())
         fresh[name].exists = true;
     std::map<std::pair<std::string, std::string>, pg::Cell> signatures;
-    for (const auto &row : pg::execute("SELECT target, source, signature FROM autosync.sync_state WHERE instance = $1::int8", {std::to_string(instance)}))
+    // Work for a sync that was dropped before anything was read of it has no signature.
+    for (const auto &row : pg::execute("SELECT target, source, signature FROM autosync.sync_state WHERE instance = $1::int8 UNION ALL"
+                                       " (SELECT target, source, NULL FROM autosync.jobs WHERE instance = $1::int8 AND kind <> 'purge'"
+                                       " UNION SELECT target, source, NULL FROM autosync.exceptions WHERE instance = $1::int8"
+                                       " EXCEPT SELECT target, source, NULL FROM autosync.sync_state WHERE instance = $1::int8)",
+                                       {std::to_string(instance)}))
         signatures[{row[0].value_or(""), row[1].value_or("")}] = row[2];
     for (auto &[name, destination] : fresh) {
         destination.name = name;
@@ -223,7 +237,8 @@ void Catalog::load(std::int64_t instance)
         destination.syncs.push_back(declare(std::move(sync), find(found->first), destination.access.at(owner)));
     }
     for (const auto &[sync, signature] : signatures)
-        forget(instance, sync.first, sync.second);
+        if (signature || !config::load_sync(static_cast<Oid>(std::stoul(sync.second)), sync.first)) // declared this moment, perhaps
+            forget(instance, sync.first, sync.second);
     destinations_ = std::move(fresh);
     rely_on_tables();
 }

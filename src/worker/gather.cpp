@@ -80,6 +80,8 @@ private:
             if (just_declared(table)) {
                 round_.lagging[table] = "the sync was declared a moment ago";
                 Catalog::invalidate();
+            } else {
+                round_.passed_over = true;
             }
             return nullptr;
         }
@@ -109,8 +111,10 @@ private:
         }
         if (event.rekeyed)
             note_dependents(table);
-        if (event.key.size() != declared.key_parts.size())
-            return; // noted under another key: declaring the new one has looked at everything again
+        if (event.key.size() != declared.key_parts.size()) {
+            round_.passed_over = true; // noted under another key: declaring the new one has looked at everything again
+            return;
+        }
         Item item;
         item.table = table;
         item.wanted = {mapping::key_text(declared.key_parts, event.key), event.key};

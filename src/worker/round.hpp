@@ -54,6 +54,7 @@ struct Round {
     std::vector<Oid> dependents;                 ///< children that name a parent by other columns than its key, which has changed
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool caught_up = false;                      ///< nothing was left in the log
+    bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
     // backfill, sweep
     Job job;
     std::string position;  ///< where the job goes on after this piece

@@ -166,7 +166,7 @@ Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
 Runner::Step Runner::read_log(const Destination &to)
 {
     Round round = gather_log(desk_.instance, to, cursors_.at(InvalidOid), cursors_, round_limit());
-    if (round.items.empty() && round.truncated.empty() && round.lagging.empty()) {
+    if (round.items.empty() && round.truncated.empty() && round.lagging.empty() && !round.passed_over) {
         cursors_.at(InvalidOid) = round.after; // in memory only: nothing happened that is worth a record
         return round.caught_up ? Step::nothing : Step::again;
     }

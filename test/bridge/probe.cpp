@@ -57,7 +57,7 @@ void probe::raise(const std::string &kind)
     if (kind == "runtime_error")
         throw std::runtime_error{"something went wrong"};
     if (kind == "out_of_range")
-        (void) std::string{}.at(7);
+        (void)std::string{}.at(7);
     if (kind == "int")
         throw 42; // NOLINT
     if (kind == "ereport")
@@ -132,7 +132,7 @@ std::string raise_through(const std::string &frame, const std::string &kind)
         pg::call([text] { raise(text); });
     }
     if (frame == "guard in call")
-        pg::call([] { (void) DirectFunctionCall1(guarded, Datum{0}); });
+        pg::call([] { (void)DirectFunctionCall1(guarded, Datum{0}); });
     if (frame == "guard in call, thrice") {
         const auto deeper = [] {
             pg::guard([] {
@@ -140,7 +140,7 @@ std::string raise_through(const std::string &frame, const std::string &kind)
                 pg::call([] {
                     pg::guard([] {
                         const Live still;
-                        pg::call([] { (void) DirectFunctionCall1(guarded, Datum{0}); });
+                        pg::call([] { (void)DirectFunctionCall1(guarded, Datum{0}); });
                     });
                 });
             });

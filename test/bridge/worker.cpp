@@ -46,7 +46,8 @@ void bridge_worker(Datum database)
             const std::string what = caught(kind);
             pg::transaction([&] {
                 const pg::ActiveSnapshot snapshot;
-                pg::execute("INSERT INTO public.outcomes VALUES ($1, $2, $3::int, (SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'autosync error'))",
+                pg::execute("INSERT INTO public.outcomes VALUES ($1, $2, $3::int, (SELECT count(*) FROM pg_backend_memory_contexts WHERE name = "
+                            "'autosync error'))",
                             {kind, what, std::to_string(probe::Live::count)});
             });
         }
