@@ -122,7 +122,7 @@ RESET ROLE;
 SELECT operation, entity_id FROM autosync.event_log WHERE entity_id::int > 10 ORDER BY event_id;
 SELECT autosync.resume('mirror');
 SELECT autosync.wait_delivered();
-SELECT operation, document FROM autosync.sent WHERE key::int > 10 ORDER BY key, sent_id;
+SELECT DISTINCT key, operation, document FROM autosync.sent WHERE key::int > 10 ORDER BY key;
 -- nothing is granted but to look and to call, and no function runs with its owner's rights
 SELECT c.relname, a.grantee::regrole, a.privilege_type
 FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind IN ('r', 'S') AND a.grantee <> c.relowner ORDER BY 1, 2, 3;
