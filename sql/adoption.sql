@@ -33,7 +33,7 @@ DROP SERVER other;
 SELECT autosync.pause('mirror');
 INSERT INTO t VALUES (4, 'pending when copied');
 \c template1
-SELECT format('CREATE DATABASE regress_autosync_copy TEMPLATE %I', :'here') \gexec
+CREATE DATABASE regress_autosync_copy TEMPLATE :"here";
 \c regress_autosync_copy
 SET search_path = adoption;
 INSERT INTO t VALUES (5, 'in the copy');
