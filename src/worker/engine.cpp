@@ -125,7 +125,7 @@ struct Engine::State {
         // Nothing is half done: what was not settled is read again from the cursor.
         auto cursors = runner.cursors();
         runners.erase(name);
-        runners.try_emplace(name, *desk, name, std::move(cursors));
+        runners.try_emplace(name, *desk, name, std::move(cursors)).first->second.record_later();
         broken_until[name] = now + error_pause;
         return error_pause;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <set>
 
 #include "pg/spi.hpp"
@@ -90,8 +91,8 @@ private:
     {
         Oid owner = InvalidOid;
         std::size_t count = 0;
-        std::deque<Item> rest;
-        while (!round_.items.empty()) {
+        std::vector<Item> rest;
+        while (!round_.items.empty() && count < limit) {
             Item item = std::move(round_.items.front());
             round_.items.pop_front();
             const auto declared = destination_.find(item.table);
@@ -105,14 +106,14 @@ private:
                 owner = declared->sync.owner;
                 flight_.target = destination_.access.at(owner);
             }
-            if (count == limit || declared->sync.owner != owner) {
+            if (declared->sync.owner != owner) {
                 rest.push_back(std::move(item));
                 continue;
             }
             ++count;
             chosen_[item.table].push_back(std::move(item));
         }
-        round_.items = std::move(rest);
+        round_.items.insert(round_.items.begin(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
     }
 
     void lock()

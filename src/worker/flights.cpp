@@ -127,11 +127,15 @@ void Runner::adopt_cursors(const Round &round)
     if (round.kind != Round::Kind::log)
         return;
     const Oid own = round.before.source;
+    const TimePoint now = std::chrono::steady_clock::now();
     if (own == InvalidOid || !round.lagging.contains(own)) {
         cursors_[own] = round.after;
         apart_retries_.erase(own);
     }
-    const TimePoint now = std::chrono::steady_clock::now();
+    if (own == InvalidOid) {
+        unrecorded_ = !round.record;
+        recorded_at_ = round.record ? now : recorded_at_;
+    }
     for (const auto &[table, reason] : round.lagging) {
         auto &apart = cursors_[table];
         apart = round.before;

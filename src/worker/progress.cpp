@@ -50,8 +50,8 @@ void note_delivery(const std::string &target, const Flight &flight, const Round 
             slot.last_error_at = now;
             strlcpy(slot.last_error, flight.refusals.back().message.c_str(), sizeof(slot.last_error));
         }
-        if (delivery.trouble())
-            return;
+        if (delivery.trouble() || !round.items.empty())
+            return; // the round's commits have not arrived as a whole
         for (const std::int64_t captured : round.captured) {
             constexpr std::int64_t longest = 2'000'000'000;
             slot.latency_us[slot.latencies % latency_samples] = static_cast<std::int32_t>(std::clamp<std::int64_t>(now - captured, 0, longest));

@@ -55,6 +55,7 @@ struct Round {
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool caught_up = false;                      ///< nothing was left in the log
     bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
+    bool record = true;                          ///< false: more follows at once, and a later record tells of this piece too
     // backfill, sweep
     Job job;
     std::string position;  ///< where the job goes on after this piece

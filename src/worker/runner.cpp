@@ -18,7 +18,8 @@ using targets::Outcome;
 namespace {
 
 constexpr milliseconds forever{3'600'000};
-constexpr milliseconds turn_budget{50}; // then the other targets have their turn
+constexpr milliseconds turn_budget{50};   // then the other targets have their turn
+constexpr milliseconds record_every{200}; // while more follows: a record costs the next request a flush, and a crash repeats so much
 
 } // namespace
 
@@ -81,10 +82,14 @@ milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
         if (errand_)
             return forever;
         publish_state(now);
-        if (paused_ || destination() == nullptr || any_access() == nullptr || !any_access()->enabled)
+        if (paused_ || destination() == nullptr || any_access() == nullptr || !any_access()->enabled) {
+            record();
             return forever;
-        if (const auto resume = std::max(resume_at_, breaker_.open_until()); now < resume)
+        }
+        if (const auto resume = std::max(resume_at_, breaker_.open_until()); now < resume) {
+            record();
             return until(resume, now);
+        }
         Step step = Step::nothing;
         if (round_)
             step = go_on(now);
@@ -96,6 +101,7 @@ milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
         if (step == Step::again && now > end)
             return milliseconds{0};
     }
+    record();
     if (std::exchange(news_, false))
         return milliseconds{0};
     milliseconds patience = agenda.due ? std::max(milliseconds{1}, *agenda.due) : forever;
@@ -170,7 +176,20 @@ Runner::Step Runner::read_log(const Destination &to)
         cursors_.at(InvalidOid) = round.after; // in memory only: nothing happened that is worth a record
         return round.caught_up ? Step::nothing : Step::again;
     }
+    round.record = !round.after.upto || std::chrono::steady_clock::now() - recorded_at_ >= record_every;
     return begin(std::move(round));
+}
+
+/// Before the runner rests: whoever waits for an arrival looks at the records.
+void Runner::record()
+{
+    if (!unrecorded_)
+        return;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        outbox::save_cursor(desk_.instance, cursors_.at(InvalidOid));
+    });
+    unrecorded_ = false;
 }
 
 Runner::Step Runner::do_due(const Destination &to)

@@ -42,6 +42,8 @@ public:
     /// False: not a ticket of this target.
     bool answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now);
     void catalog_loaded();
+    /// The cursors it was made with may be ahead of their records.
+    void record_later() { unrecorded_ = true; }
 
     [[nodiscard]] bool busy() const { return flight_ != nullptr || round_.has_value() || errand_.has_value(); }
     [[nodiscard]] const std::map<Oid, outbox::Cursor> &cursors() const { return cursors_; }
@@ -64,6 +66,7 @@ private:
     [[nodiscard]] std::chrono::milliseconds pump(TimePoint now);
     void land(TimePoint now);
     void adopt_cursors(const Round &round);
+    void record();
 
     Step run(Errand errand);
     void errand_answered(const http::Response &response, TimePoint now);
@@ -96,6 +99,8 @@ private:
     bool job_next_ = false;
     bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
     bool paused_ = false;
+    bool unrecorded_ = false; ///< the main cursor is ahead of its record
+    TimePoint recorded_at_{};
     TimePoint resume_at_{};
     TimePoint job_at_{};
     TimePoint collect_at_{};

@@ -82,7 +82,7 @@ void advance(std::int64_t instance, const std::string &target, const Round &roun
         apart.reason = reason;
         outbox::save_cursor(instance, apart);
     }
-    if (round.before.source == InvalidOid || !round.lagging.contains(round.before.source))
+    if (round.record && (round.before.source == InvalidOid || !round.lagging.contains(round.before.source)))
         outbox::save_cursor(instance, round.after);
     for (const Oid table : round.truncated)
         request_job(instance, target, table, "sweep", "TRUNCATE");
