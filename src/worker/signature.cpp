@@ -51,7 +51,8 @@ std::string signature(const config::Sync &sync)
 {
     std::string text;
     const pg::ActingAs owner{pg::extension_owner(), false}; // for the search_path
-    for (const auto &row : pg::execute(query, {std::to_string(sync.table)}, true)) {
+    // Under a snapshot of its own: an older one may not see a table that has just been declared, and nothing would look like a change.
+    for (const auto &row : pg::execute(query, {std::to_string(sync.table)})) {
         text += row.front().value_or("");
         text += '\n';
     }
