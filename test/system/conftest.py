@@ -87,7 +87,7 @@ class Database:
         with self.connection.cursor() as cursor:
             try:
                 cursor.execute(statement, arguments or None)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except psycopg2.Error:
                 if self.connection.closed:
                     self.connection = None
                 raise
@@ -162,10 +162,12 @@ def neo4j(private_folders):
 
 @pytest.fixture(scope="module")
 def database(server, request):
+    server.start()  # a test that killed it may have failed before it brought it back
     database = Database(server, request.module.__name__.split(".")[-1])
     yield database
     if database.connection is not None:
         database.connection.close()
+    server.start()
     with server.connect("postgres").cursor() as cursor:
         cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % database.name)
 

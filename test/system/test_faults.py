@@ -71,8 +71,10 @@ class Counters(Writer):
                 else:
                     self.cursor.execute("UPDATE counters SET n = n + 1 WHERE id = (SELECT id FROM counters OFFSET floor(random() * (SELECT count(*) FROM counters)) LIMIT 1)")
                 self.committed += 1
-            except psycopg2.OperationalError:
-                return  # the server was killed
+            except psycopg2.DatabaseError:
+                if self.cursor.connection.closed:
+                    return  # the server was killed
+                raise
             time.sleep(0.001)
 
 
