@@ -120,19 +120,24 @@ std::vector<AttrNumber> key_of(Relation relation, const Options &options)
         int count;
         AttrNumber numbers[INDEX_MAX_KEYS];
     };
+    // Not rd_pkindex, which leaves out a primary key that is deferrable: when a transaction has committed, that holds as well.
     const Columns primary = pg::call([relation] {
         Columns found{};
-        list_free(RelationGetIndexList(relation));
-        if (!OidIsValid(relation->rd_pkindex))
-            return found;
-        HeapTuple const tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relation->rd_pkindex));
-        if (!HeapTupleIsValid(tuple))
-            return found;
-        const auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-        found.count = index->indnkeyatts;
-        for (int i = 0; i < found.count; ++i)
-            found.numbers[i] = index->indkey.values[i];
-        ReleaseSysCache(tuple);
+        List *const indexes = RelationGetIndexList(relation);
+        ListCell *cell = nullptr;
+        foreach (cell, indexes) {
+            HeapTuple const tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+            if (!HeapTupleIsValid(tuple))
+                continue;
+            const auto *const index = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
+            if (index->indisprimary && index->indisvalid) {
+                found.count = index->indnkeyatts;
+                for (int i = 0; i < found.count; ++i)
+                    found.numbers[i] = index->indkey.values[i];
+            }
+            ReleaseSysCache(tuple);
+        }
+        list_free(indexes);
         return found;
     });
     numbers.assign(primary.numbers, primary.numbers + primary.count);

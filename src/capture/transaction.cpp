@@ -64,7 +64,7 @@ void at_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, v
 {
     if (event == SUBXACT_EVENT_ABORT_SUB)
         outbox::abort_subtransaction();
-    if (changes == nullptr || changes->empty())
+    if (changes == nullptr) // an empty buffer has levels all the same, after an early flush
         return;
     pg::guard([event] {
         if (event == SUBXACT_EVENT_COMMIT_SUB)
