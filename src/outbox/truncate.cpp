@@ -1,6 +1,7 @@
 #include "outbox/truncate.hpp"
 
 #include "pg/spi.hpp"
+#include "pg/wal.hpp"
 
 namespace autosync::outbox {
 
@@ -23,6 +24,8 @@ bool truncate_in_place(const std::string &table, const std::function<bool()> &ch
         heap_truncate_one_rel(opened);
         table_close(opened, NoLock);
     });
+    // Truncation is not undone by a crash, but what makes the emptied index usable again is in the log of that only.
+    (void) pg::flush_wal();
     return true;
 }
 
