@@ -85,22 +85,34 @@ void note_refusals(std::int64_t instance, const std::string &target, const std::
                 " request text, answer text, delay float8)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
-                " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at",
+                " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
+                " verb = CASE WHEN x.event_id = excluded.event_id THEN x.verb END"
+                // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
+                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
                 {std::to_string(instance), target, without_nul(std::move(list))});
 }
 
-void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<std::pair<Oid, std::string>> &entities)
+void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
 {
     std::string list = "[";
-    for (const auto &[source, key] : entities) {
+    for (const auto &entity : entities) {
         list += list.size() > 1 ? ", {" : "{";
-        append_field(list, "source", std::to_string(source));
-        append_field(list, "key", key);
+        append_field(list, "source", std::to_string(entity.source));
+        append_field(list, "key", entity.key);
+        append_field(list, "event_id", entity.event_id);
+        append_field(list, "captured_at", std::to_string(entity.captured_at));
         list += "}";
     }
     list += "]";
-    pg::execute("DELETE FROM autosync.exceptions AS x USING jsonb_to_recordset($3::jsonb) AS e (source oid, key text)"
-                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = e.source AND x.key = e.key",
+    // An event id begins with its transaction: what a transaction marks by hand goes before what it changes.
+    pg::execute("DELETE FROM autosync.exceptions AS x USING (SELECT m.source, m.key FROM autosync.exceptions AS m"
+                " JOIN jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, captured_at int8) USING (source, key)"
+                " WHERE m.instance = $1::int8 AND m.target = $2::name"
+                " AND (m.verb IS NULL OR m.status NOT IN ('PENDING', 'RETRYING') OR m.event_id = e.event_id"
+                " OR (left(m.event_id, 16) <> left(e.event_id, 16)"
+                " AND e.captured_at > extract(epoch FROM m.created_at) * 1000000 - 946684800000000))"
+                " FOR UPDATE OF m SKIP LOCKED) AS gone"
+                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key",
                 {std::to_string(instance), target, std::move(list)});
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "pg/postgres.hpp"
@@ -43,8 +42,16 @@ struct Refusal {
 };
 void note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
 
-/// These have arrived (or a newer state of them): they are in trouble no more.
-void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<std::pair<Oid, std::string>> &entities);
+/// An entity whose state the target has by now.
+struct Arrived {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string event_id;         ///< what it was read for
+    std::int64_t captured_at = 0; ///< when that was captured, in microseconds since 2000; 0: it is no event
+};
+/// They are in trouble no more. Marks made by hand that were not what has arrived stay, unless the event came after them. A row that
+/// another transaction is deciding on stays as well: what that decides is done next.
+void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
 /// To be tried later, without counting an attempt.
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
 

@@ -71,8 +71,8 @@ void request_job(std::int64_t instance, const config::Sync &sync, const char *ki
 {
     pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, requested_by, requested_at)"
                 " VALUES ($1::int8, $2::name, $3::oid, $4, 'the table has changed', current_user, clock_timestamp())"
-                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason,"
-                " requested_at = excluded.requested_at", // what is under way of it does not count then
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, total = NULL, done = 0,"
+                " started_at = NULL, updated_at = NULL, reason = excluded.reason, requested_by = excluded.requested_by, requested_at = excluded.requested_at",
                 {std::to_string(instance), sync.target, std::to_string(sync.table), kind});
 }
 
@@ -96,19 +96,34 @@ bool removes(const config::Sync &sync)
     return std::find(names.begin(), names.end(), "delete") != names.end();
 }
 
+/// What the worker writes down here, a session may have locked for as long as its transaction lasts: then it is done another time.
+template <typename Body>
+void unless_locked(Body &&body)
+{
+    try {
+        pg::subtransaction(body);
+    } catch (const pg::Error &error) {
+        if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
+            throw;
+        is_suspect = true;
+    }
+}
+
 void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
 {
     const std::string now = with_key(sync, signature(sync));
     if (before == now)
         return;
-    if (before && drift(*before, now) == Drift::changed) {
-        request_job(instance, sync, "backfill");
-        if (removes(sync))
-            request_job(instance, sync, "sweep");
-    }
-    pg::execute("INSERT INTO autosync.sync_state (instance, target, source, signature) VALUES ($1::int8, $2::name, $3::oid, $4)"
-                " ON CONFLICT (instance, target, source) DO UPDATE SET signature = excluded.signature",
-                {std::to_string(instance), sync.target, std::to_string(sync.table), now});
+    unless_locked([&] {
+        if (before && drift(*before, now) == Drift::changed) {
+            request_job(instance, sync, "backfill");
+            if (removes(sync))
+                request_job(instance, sync, "sweep");
+        }
+        pg::execute("INSERT INTO autosync.sync_state (instance, target, source, signature) VALUES ($1::int8, $2::name, $3::oid, $4)"
+                    " ON CONFLICT (instance, target, source) DO UPDATE SET signature = excluded.signature",
+                    {std::to_string(instance), sync.target, std::to_string(sync.table), now});
+    });
 }
 
 /// What is kept about a sync that is declared no more goes with it.
@@ -179,7 +194,10 @@ void Catalog::rely_on_tables() const
             tables.push_back(declared->sync.table);
             if (!declared->sync.partitioned)
                 continue;
-            for (const auto &row : pg::execute("SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)", {std::to_string(declared->sync.table)}))
+            // pg_partition_tree() would wait for whoever has a partition locked.
+            for (const auto &row : pg::execute("WITH RECURSIVE tree (oid) AS (SELECT $1::oid UNION ALL SELECT i.inhrelid FROM tree"
+                                               " JOIN pg_catalog.pg_inherits AS i ON i.inhparent = tree.oid) SELECT oid FROM tree",
+                                               {std::to_string(declared->sync.table)}))
                 tables.push_back(static_cast<Oid>(std::stoul(row[0].value_or("0"))));
         }
     }
@@ -236,9 +254,11 @@ void Catalog::load(std::int64_t instance)
             restore_dependency(sync, destination.access.at(owner).server);
         destination.syncs.push_back(declare(std::move(sync), find(found->first), destination.access.at(owner)));
     }
-    for (const auto &[sync, signature] : signatures)
-        if (signature || !config::load_sync(static_cast<Oid>(std::stoul(sync.second)), sync.first)) // declared this moment, perhaps
-            forget(instance, sync.first, sync.second);
+    for (const auto &[sync, signature] : signatures) {
+        const auto &[target, table] = sync;
+        if (signature || !config::load_sync(static_cast<Oid>(std::stoul(table)), target)) // declared this moment, perhaps
+            unless_locked([&, &name = target, &source = table] { forget(instance, name, source); });
+    }
     destinations_ = std::move(fresh);
     rely_on_tables();
 }

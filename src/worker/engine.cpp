@@ -80,11 +80,34 @@ struct Engine::State {
         reload_at = Clock::now() + reload_pause;
     }
 
+    /// What a runner does; when it raises, the runner begins anew after a while.
+    template <typename Body>
+    void attempt(std::string name, Clock::time_point now, Body &&body)
+    {
+        try {
+            body();
+            return;
+        } catch (const pg::Error &error) { // its transaction is rolled back: this target waits, the others go on
+            pg::report(LOG, error.sqlstate(), "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
+        } catch (const std::exception &error) {
+            pg::report(LOG, ERRCODE_INTERNAL_ERROR, "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
+        }
+        // Nothing is half done: what was not settled is read again from the cursor.
+        auto cursors = runners.at(name).cursors();
+        runners.erase(name);
+        auto &fresh = runners.try_emplace(name, *desk, name, std::move(cursors)).first->second;
+        fresh.record_later();
+        fresh.catalog_loaded();
+        broken_until[name] = now + error_pause;
+    }
+
     void hand_out_answers(Clock::time_point now)
     {
         for (const auto &[ticket, response] : client.work()) {
             for (auto &[name, runner] : runners) {
-                if (runner.answer(ticket, response, now))
+                bool taken = true; // also by one that was interrupted: it is another one by now
+                attempt(name, now, [&] { taken = runner.answer(ticket, response, now); });
+                if (taken)
                     break;
             }
         }
@@ -113,21 +136,12 @@ struct Engine::State {
         if (const auto broken = broken_until.find(name); broken != broken_until.end() && now < broken->second)
             return std::chrono::duration_cast<milliseconds>(broken->second - now) + milliseconds{1};
         const bool mine = look || (due_again.contains(name) && due_again[name] <= now);
-        try {
-            const auto patience = runner.turn(now, mine, agenda[name]);
+        milliseconds patience = error_pause;
+        attempt(name, now, [&] {
+            patience = runner.turn(now, mine, agenda[name]);
             due_again[name] = Clock::now() + patience;
-            return patience;
-        } catch (const pg::Error &error) { // its transaction is rolled back: this target waits, the others go on
-            pg::report(LOG, error.sqlstate(), "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
-        } catch (const std::exception &error) {
-            pg::report(LOG, ERRCODE_INTERNAL_ERROR, "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
-        }
-        // Nothing is half done: what was not settled is read again from the cursor.
-        auto cursors = runner.cursors();
-        runners.erase(name);
-        runners.try_emplace(name, *desk, name, std::move(cursors)).first->second.record_later();
-        broken_until[name] = now + error_pause;
-        return error_pause;
+        });
+        return patience;
     }
 };
 

@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::chrono::hours collect_every{1};
 constexpr std::chrono::hours tombstone_age{24};
-constexpr std::size_t errand_limit = 1'000; // keys or things per request
+constexpr std::size_t errand_limit = 1'000;  // keys or things per request
+constexpr std::chrono::milliseconds job_pause{1'000}; // after jobs whose tables are in trouble
+constexpr std::chrono::milliseconds job_glance{100};  // after jobs that are gone, or being asked for anew
 
 } // namespace
 
@@ -44,7 +46,8 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
 {
     if (now < job_at_)
         return Step::nothing;
-    for (auto &job : load_jobs(desk_.instance, target_)) {
+    auto jobs = load_jobs(desk_.instance, target_);
+    for (auto &job : jobs) {
         if (job.kind == "purge") {
             Errand errand;
             errand.kind = Errand::Kind::purge;
@@ -79,6 +82,7 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
         round.job = std::move(job);
         return begin(std::move(round));
     }
+    job_at_ = now + (jobs.empty() ? job_glance : job_pause); // none can be done for now: no need to ask again at once
     return Step::nothing;
 }
 

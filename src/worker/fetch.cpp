@@ -102,6 +102,8 @@ private:
                 flight_.troubled[item.table] = declared->problem;
                 continue;
             }
+            if (item.wanted.columns.size() != declared->key_parts.size())
+                continue; // marked under another key: declaring the new one has looked at everything again
             if (owner == InvalidOid) {
                 owner = declared->sync.owner;
                 flight_.target = destination_.access.at(owner);
@@ -190,7 +192,8 @@ private:
             flight_.refusals.push_back(std::move(refusal));
             return;
         } else if (nothing_to_send(*declared, item, row, round_.kind == Round::Kind::sweep)) {
-            flight_.done.emplace_back(item.table, item.wanted.key);
+            if (round_.kind != Round::Kind::sweep) // there is the row, but whether the target has its newest state is not known
+                flight_.done.push_back(arrived(item));
             return;
         }
         row.change.source = index_of(declared);

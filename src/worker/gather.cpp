@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <unordered_map>
 
 #include "outbox/chunk.hpp"
@@ -23,6 +24,13 @@ std::string event_id(outbox::Position position, std::size_t ordinal)
     char text[size];
     (void) std::snprintf(text, size, "%016" PRIx64 "-%04x-%04zx", position.xid, static_cast<unsigned>(position.seq), ordinal);
     return text;
+}
+
+/// The one that noted it: an event id begins with it.
+std::uint64_t transaction_of(const std::string &event)
+{
+    constexpr int hexadecimal = 16;
+    return std::strtoull(event.c_str(), nullptr, hexadecimal);
 }
 
 const char *name_of(Operation operation)
@@ -56,7 +64,7 @@ public:
         bool any = false;
         for (std::size_t i = 0; i < chunk.events.size(); ++i) {
             if (const Declared *const declared = by_topic[chunk.events[i].topic]; declared != nullptr) {
-                note(*declared, chunk.events[i], position, i);
+                note(*declared, chunk.events[i], position, i, chunk.captured_at);
                 any = true;
             }
         }
@@ -101,7 +109,7 @@ private:
         return known->second;
     }
 
-    void note(const Declared &declared, const outbox::Event &event, outbox::Position position, std::size_t ordinal)
+    void note(const Declared &declared, const outbox::Event &event, outbox::Position position, std::size_t ordinal, std::int64_t captured_at)
     {
         const Oid table = declared.sync.table;
         if (event.operation == Operation::truncate) {
@@ -123,10 +131,15 @@ private:
             auto &before = round_.items[known->second];
             before.rekeyed = before.rekeyed || event.rekeyed;
             before.operation = name_of(event.operation);
+            if (captured_at > before.captured_at) {
+                before.event_id = event_id(position, ordinal);
+                before.captured_at = captured_at;
+            }
             return;
         }
         item.event_id = event_id(position, ordinal);
         item.operation = name_of(event.operation);
+        item.captured_at = captured_at;
         item.rekeyed = event.rekeyed;
         round_.items.push_back(std::move(item));
     }
@@ -181,7 +194,7 @@ Round gather_log(std::int64_t instance, const Destination &destination, const ou
     return round;
 }
 
-Round gather_due(std::int64_t instance, const Destination &destination, std::size_t limit)
+Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit)
 {
     Round round;
     round.kind = Round::Kind::due;
@@ -194,12 +207,26 @@ Round gather_due(std::int64_t instance, const Destination &destination, std::siz
                 outbox::postpone(instance, destination.name, due.source, later);
                 continue;
             }
+            if (due.verb == "unpublish") {
+                const auto apart = cursors.find(due.source);
+                const auto &cursor = apart == cursors.end() ? cursors.at(InvalidOid) : apart->second;
+                if (!cursor.passed.sees(transaction_of(due.event_id))) {
+                    if (apart != cursors.end())
+                        outbox::postpone(instance, destination.name, due.source, std::chrono::seconds{1});
+                    continue;
+                }
+            }
             Item item;
             item.table = due.source;
             std::vector<std::string> names;
             for (const auto &part : declared->key_parts)
                 names.push_back(part.name);
-            item.wanted = {due.key, mapping::read_key(due.key, names)};
+            try {
+                item.wanted = {due.key, mapping::read_key(due.key, names)};
+            } catch (const std::invalid_argument &) { // of a key that was declared before: all rows have been looked at since
+                outbox::clear_exceptions(instance, destination.name, {{due.source, due.key, due.event_id, 0}});
+                continue;
+            }
             item.event_id = due.event_id;
             item.operation = due.operation;
             item.verb = due.verb;
@@ -219,7 +246,8 @@ std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
         // What the target holds goes before what it is to hold.
         for (const auto &row : pg::execute("SELECT source, kind, coalesce(where_clause, ''), coalesce(\"position\", ''), options, requested_at, started_at"
                                            " FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name"
-                                           " ORDER BY array_position('{purge,sweep,backfill}', kind), requested_at, source",
+                                           " ORDER BY array_position('{purge,sweep,backfill}', kind), requested_at, source"
+                                           " FOR UPDATE SKIP LOCKED", // those being asked for anew begin when that has committed
                                            {std::to_string(instance), target})) {
             jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),
                             row[4].value_or("{}"), row[5].value_or(""), row[6].has_value()});

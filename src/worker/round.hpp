@@ -27,6 +27,7 @@ struct Item {
     std::string event_id;
     std::string operation;
     std::string verb;     ///< 'unpublish': removed whatever the table says
+    std::int64_t captured_at = 0; ///< of an event, in microseconds since 2000; 0: no event stands behind it
     int attempts = 0;     ///< refused so many times
     bool rekeyed = false; ///< its absence removes, whatever the operations say
 };
@@ -72,7 +73,7 @@ struct Flight {
     std::vector<mapping::Change> changes;
     std::vector<Item> items;                                ///< of the changes, in the same order
     std::vector<outbox::Refusal> refusals;                  ///< rows that cannot be delivered as they are
-    std::vector<std::pair<Oid, std::string>> done;          ///< entities with nothing to send
+    std::vector<outbox::Arrived> done;                      ///< entities that the target has, or with nothing to send
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
@@ -80,13 +81,16 @@ struct Flight {
     std::uint64_t counted = 0;
 };
 
+[[nodiscard]] inline outbox::Arrived arrived(const Item &item) { return {item.table, item.wanted.key, item.event_id, item.captured_at}; }
+
 // Gathering: each in a transaction of its own.
 
 /// The next piece of the log after `cursor`: about `limit` entities. `apart`: tables with cursors of their own, left out unless
 /// `cursor` is theirs.
 [[nodiscard]] Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
                                std::size_t limit);
-[[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, std::size_t limit);
+/// `cursors`: of the target; what was changed before an entity was unpublished has to be dealt with before that.
+[[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit);
 [[nodiscard]] std::vector<Job> load_jobs(std::int64_t instance, const std::string &target);
 
 /// Reads items of the round under one snapshot, up to about `limit` and a budget of bytes, and takes them out of it. For a backfill: the next

@@ -36,8 +36,17 @@ void Runner::catalog_loaded()
     if (now == nullptr)
         return;
     for (auto at = cursors_.begin(); at != cursors_.end();) {
-        const bool gone = at->first != InvalidOid && now->find(at->first) == nullptr;
-        at = gone ? cursors_.erase(at) : std::next(at);
+        if (at->first == InvalidOid || now->find(at->first) != nullptr) {
+            ++at;
+            continue;
+        }
+        // The sync is gone, and nobody waits for what was behind.
+        pg::transaction([&] {
+            const pg::ActiveSnapshot snapshot;
+            outbox::drop_cursor(desk_.instance, at->second);
+            outbox::save_cursor(desk_.instance, cursors_.at(InvalidOid));
+        });
+        at = cursors_.erase(at);
     }
     if (const auto *const access = any_access(); access != nullptr) {
         breaker_.limits(access->backoff);
@@ -123,26 +132,29 @@ Runner::Step Runner::start(TimePoint now, const Agenda &agenda)
         return Step::nothing;
     if (const Step step = prepare_syncs(to); step != Step::nothing)
         return step;
-    if (const Step step = catch_up_apart(to, now); step != Step::nothing)
-        return step;
-    if (job_next_ && agenda.has_jobs) { // a busy log must not starve a backfill
-        job_next_ = false;
-        if (const Step step = do_job(to, now); step != Step::nothing)
+    // Whatever had its turn goes to the end of the line: a busy log starves no backfill, a table that lags behind no other one.
+    for (auto work = line_.begin(); work != line_.end(); ++work) {
+        if (const Step step = take_up(*work, to, now, agenda); step != Step::nothing) {
+            std::rotate(work, work + 1, line_.end());
             return step;
-    }
-    if (const Step step = read_log(to); step != Step::nothing) {
-        job_next_ = true;
-        return step;
-    }
-    if (agenda.due && *agenda.due <= milliseconds{0}) {
-        if (const Step step = do_due(to); step != Step::nothing)
-            return step;
-    }
-    if (agenda.has_jobs) {
-        if (const Step step = do_job(to, now); step != Step::nothing)
-            return step;
+        }
     }
     return collect(to, now);
+}
+
+Runner::Step Runner::take_up(Work work, const Destination &to, TimePoint now, const Agenda &agenda)
+{
+    switch (work) {
+    case Work::apart:
+        return catch_up_apart(to, now);
+    case Work::log:
+        return read_log(to);
+    case Work::due:
+        return agenda.due && *agenda.due <= milliseconds{0} ? do_due(to) : Step::nothing;
+    case Work::job:
+        return agenda.has_jobs ? do_job(to, now) : Step::nothing;
+    }
+    return Step::nothing;
 }
 
 /// Tables that lag behind: once they have nothing left, they follow the main cursor again. What that has not passed of them is then
@@ -194,7 +206,8 @@ void Runner::record()
 
 Runner::Step Runner::do_due(const Destination &to)
 {
-    Round round = gather_due(desk_.instance, to, round_limit());
+    record(); // after a crash nothing from before a mark may be read again: the mark is gone then
+    Round round = gather_due(desk_.instance, to, cursors_, round_limit());
     return round.items.empty() ? Step::nothing : begin(std::move(round));
 }
 

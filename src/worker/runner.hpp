@@ -1,6 +1,7 @@
 // One target's rounds, one after the other: a state machine that never waits.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -51,9 +52,11 @@ public:
 
 private:
     enum class Step : std::uint8_t { nothing, again, waiting };
+    enum class Work : std::uint8_t { apart, log, due, job };
 
     Step start(TimePoint now, const Agenda &agenda);
     Step prepare_syncs(const Destination &destination);
+    Step take_up(Work work, const Destination &destination, TimePoint now, const Agenda &agenda);
     Step catch_up_apart(const Destination &destination, TimePoint now);
     Step read_log(const Destination &destination);
     Step do_due(const Destination &destination);
@@ -96,8 +99,8 @@ private:
     std::optional<delivery::Trouble> trouble_;
     std::optional<TargetState> shown_; ///< what stat_targets says
     bool has_exceptions_ = false;
-    bool job_next_ = false;
     bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
+    std::array<Work, 4> line_{Work::apart, Work::log, Work::due, Work::job};
     bool paused_ = false;
     bool unrecorded_ = false; ///< the main cursor is ahead of its record
     TimePoint recorded_at_{};

@@ -30,7 +30,7 @@ void sort_out(Round &round, Flight &flight)
         Item &item = flight.items[i];
         const auto &result = results[i];
         if (result.state == State::delivered) {
-            flight.done.emplace_back(item.table, item.wanted.key);
+            flight.done.push_back(arrived(item));
         } else if (result.state == State::refused) {
             outbox::Refusal refusal;
             refusal.source = item.table;
@@ -94,7 +94,10 @@ void advance_job(std::int64_t instance, const std::string &target, const Round &
 {
     // Asked for anew meanwhile: then it begins from the start, and this piece does not count.
     const std::vector<pg::Cell> which{std::to_string(instance), target, std::to_string(round.job.table), round.job.kind, round.job.requested_at};
-    const std::string condition = " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4 AND requested_at = $5::timestamptz";
+    // A row that somebody is asking for anew at this moment is left alone, not waited for.
+    const std::string condition = " WHERE (instance, target, source, kind) = (SELECT instance, target, source, kind FROM autosync.jobs"
+                                  " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4 AND requested_at = $5::timestamptz"
+                                  " FOR UPDATE SKIP LOCKED)";
     if (round.finished) {
         pg::execute("DELETE FROM autosync.jobs" + condition, which);
         return;

@@ -29,16 +29,20 @@ std::string own_prefix(Oid table)
         NameData *names;
         int count;
     };
+    // From the catalog, not from the relation: that would wait for whoever has the table locked.
     const Names names = pg::call([table] {
-        Relation const relation = table_open(table, AccessShareLock);
-        const TupleDesc shape = RelationGetDescr(relation);
-        auto *const list = static_cast<NameData *>(palloc(sizeof(NameData) * static_cast<Size>(shape->natts + 1)));
-        for (int i = 0; i < shape->natts; ++i)
-            list[i] = TupleDescAttr(shape, i)->attname;
-        namestrcpy(&list[shape->natts], RelationGetRelationName(relation));
-        const int count = shape->natts + 1;
-        table_close(relation, NoLock);
-        return Names{list, count};
+        HeapTuple const entry = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+        const int count = HeapTupleIsValid(entry) ? reinterpret_cast<Form_pg_class>(GETSTRUCT(entry))->relnatts : 0;
+        if (HeapTupleIsValid(entry))
+            ReleaseSysCache(entry);
+        auto *const list = static_cast<NameData *>(palloc0(sizeof(NameData) * static_cast<Size>(count + 1)));
+        for (int i = 0; i < count; ++i) {
+            if (const char *const column = get_attname(table, static_cast<AttrNumber>(i + 1), true))
+                namestrcpy(&list[i], column);
+        }
+        if (const char *const relation = get_rel_name(table))
+            namestrcpy(&list[count], relation);
+        return Names{list, count + 1};
     });
     std::string prefix = "_autosync";
     for (int i = 0; i < names.count; ++i) {
