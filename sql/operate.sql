@@ -55,7 +55,7 @@ SELECT autosync.backfill('customers', where_clause => 'true ORDER BY id');
 SELECT autosync.backfill('customers', where_clause => 'true, false');
 SELECT autosync.backfill('customers', where_clause => 'name');
 SELECT autosync.backfill('customers', where_clause => 'nothing > 0');
-SELECT target, source, kind, done, requested_by = current_user AS mine FROM autosync.stat_progress;
+SELECT target, source, kind, done, requested_by = current_user AS mine FROM autosync.stat_progress WHERE source = 'public.customers';
 CREATE TABLE plain (id int PRIMARY KEY);
 SELECT autosync.backfill('plain');
 
