@@ -110,3 +110,4 @@ CREATE TABLE outcomes (kind text, what text, alive int, contexts int);
 SELECT run_worker(:'module');
 TABLE outcomes;
 TABLE left_over;
+DROP ROLE regress_bridge;
