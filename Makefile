@@ -34,7 +34,7 @@ PG_CONFIG   ?= pg_config
 SANITIZE    ?=
 PG_CPPFLAGS  = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS  = -std=c++20 -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wconversion -Werror
-SHLIB_LINK   = -lcurl -lcrypto -lstdc++
+SHLIB_LINK   = -lcurl -lcrypto -lsimdjson -lstdc++
 ifneq ($(SANITIZE),)
 PG_CXXFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -O1
 SHLIB_LINK  += -fsanitize=$(SANITIZE)
