@@ -19,7 +19,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t message_limit = 1'000;
 constexpr std::size_t answer_limit = 2'000;
-constexpr unsigned follow_up_limit = 4;
+constexpr std::size_t follow_up_limit = 16; // and a few per change: a dialogue may have to ask for each alone
 constexpr BackoffLimits transient{std::chrono::milliseconds{25}, std::chrono::milliseconds{2'000}};
 
 } // namespace
@@ -95,14 +95,16 @@ void Delivery::answer(Id id, const http::Response &response, TimePoint now)
     if (found.empty())
         return;
     auto &job = found.mapped();
-    auto verdict = target_.interpret(server_, job.planned, response);
+    auto verdict = targets::read(target_, server_, job.planned, response);
+    if (verdict.usage != embed::Usage{} && !job.planned.changes.empty())
+        usage_[batch_.changes[job.planned.changes.front()].source] += verdict.usage;
     if (!verdict.follow_up) {
         settle(std::move(job), verdict, response, now);
         return;
     }
     if (trouble_)
         return; // not asked any more: open
-    if (++job.follow_ups > follow_up_limit) {
+    if (++job.follow_ups > follow_up_limit + 4 * job.planned.changes.size()) {
         give_up(Outcome::unknown, "the target asks for ever further requests", std::nullopt);
         return;
     }
@@ -136,10 +138,13 @@ void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Resp
         else
             refuse(std::move(job), verdict, response);
         break;
+    case Outcome::unknown:
+        for (const auto change : job.planned.changes)
+            results_[change].in_doubt = true;
+        [[fallthrough]];
     case Outcome::throttled:
     case Outcome::unauthorized:
     case Outcome::unreachable:
-    case Outcome::unknown:
         give_up(verdict.outcome, verdict.message, verdict.retry_after);
         break;
     }
@@ -202,6 +207,9 @@ TimePoint Delivery::retry_at() const
 
 bool Delivery::finished() const { return flying_.empty() && waiting_.empty(); }
 
-std::string Delivery::shown(std::string_view text, std::size_t limit) const { return excerpt(text, limit, server_.access); }
+std::string Delivery::shown(std::string_view text, std::size_t limit) const 
+{
+    return server_.embedder ? excerpt(text, limit, {&server_.access, &server_.embedder->access}) : excerpt(text, limit, {&server_.access});
+}
 
 } // namespace autosync::delivery

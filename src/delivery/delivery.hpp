@@ -28,6 +28,7 @@ struct Result {
     std::string message;       ///< why it was refused; fit for a table, as all texts that come out of a delivery
     http::Request request;     ///< that was refused, standing alone
     std::string answer;        ///< to it: at most 2 kB of valid UTF-8, without secrets
+    bool in_doubt = false;     ///< open, but its request may have been applied, or be applied yet
 };
 
 /// Why the delivery stopped early: the target as a whole is in trouble.
@@ -61,6 +62,7 @@ public:
     [[nodiscard]] const std::vector<Result> &results() const noexcept { return results_; }
     [[nodiscard]] const std::optional<Trouble> &trouble() const noexcept { return trouble_; }
     [[nodiscard]] std::int64_t newer_version() const noexcept { return newer_version_; } ///< highest version the target was found to hold; 0: none
+    [[nodiscard]] const std::map<std::size_t, embed::Usage> &usage() const noexcept { return usage_; } ///< by source of the batch
     [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
@@ -68,7 +70,7 @@ private:
     struct Job {
         targets::Planned planned;
         std::optional<http::Request> follow_up; ///< asked in place of planned.request
-        unsigned follow_ups = 0;
+        std::size_t follow_ups = 0;
         unsigned tries = 0;
         std::chrono::steady_clock::time_point not_before{};
     };
@@ -92,6 +94,7 @@ private:
     std::vector<Result> results_;
     std::optional<Trouble> trouble_;
     std::int64_t newer_version_ = 0;
+    std::map<std::size_t, embed::Usage> usage_;
     std::uint64_t requests_ = 0;
     std::uint64_t bytes_ = 0;
     Id last_id_ = 0;

@@ -56,17 +56,19 @@ std::size_t character(std::string_view text)
 
 } // namespace
 
-std::string excerpt(std::string_view text, std::size_t limit, const http::Access &access)
+std::string excerpt(std::string_view text, std::size_t limit, std::initializer_list<const http::Access *> accesses)
 {
     // Hidden before it is cut, so that no half of a secret is left at the end.
     const bool cut = text.size() > limit + longest_secret;
     std::string open{text.substr(0, limit + longest_secret)};
-    hide(open, access.password);
-    hide(open, access.bearer_token);
-    if (!access.username.empty() && access.password.size() >= shortest_secret)
-        hide(open, base64(access.username + ":" + access.password));
-    for (const auto &[name, value] : access.secret_headers)
-        hide(open, value);
+    for (const auto *const access : accesses) {
+        hide(open, access->password);
+        hide(open, access->bearer_token);
+        if (!access->username.empty() && access->password.size() >= shortest_secret)
+            hide(open, base64(access->username + ":" + access->password));
+        for (const auto &[name, value] : access->secret_headers)
+            hide(open, value);
+    }
 
     std::string result;
     for (std::string_view rest = open; !rest.empty();) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,6 @@ namespace autosync::delivery {
 
 /// The beginning of what a server said: at most `limit` bytes of valid UTF-8 without NUL, '…' at the end when cut,
 /// with the secrets that it was sent (a server may echo them) replaced by '***'.
-[[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit, const http::Access &access);
+[[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit, std::initializer_list<const http::Access *> accesses);
 
 } // namespace autosync::delivery

@@ -12,11 +12,15 @@ namespace autosync::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+/// Who is asked: most targets are one server.
+enum class Peer : unsigned char { target, embedder };
+
 struct Request {
     std::string method = "POST";
     std::string url;
     Headers headers; ///< never holds credentials: those are the connection's (see Access)
     std::string body;
+    Peer peer = Peer::target;
 };
 
 /// What came back, or why nothing did.

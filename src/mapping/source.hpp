@@ -29,6 +29,7 @@ struct Source {
     std::string name;              ///< 'schema.table': identity at the target
     std::string table;             ///< bare table name
     std::vector<Column> columns;   ///< what is sent, in attribute order ('columns'/'exclude' applied)
+    std::vector<Column> computed;  ///< what expressions give for a row; named as the options that hold them
     std::vector<std::string> key;  ///< names of the key columns
     std::vector<Link> links;       ///< by foreign key, in constraint order
     bool join_table = false;       ///< its primary key is exactly its two foreign keys (links[0], links[1] in key order)
@@ -40,7 +41,7 @@ struct Change {
     std::size_t source = 0;                        ///< index into the batch's sources
     std::string key;                               ///< canonical text: the value of a one-column key, else a JSON object
     bool removed = false;                          ///< no such row (any more): `row` and `links` are empty
-    Row row;                                       ///< one value per Source::columns
+    Row row;                                       ///< one value per Source::columns, then one per Source::computed
     std::vector<std::optional<std::string>> links; ///< canonical key of each parent, in the order of Source::links; nullopt: no parent
 };
 

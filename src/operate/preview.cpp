@@ -53,13 +53,12 @@ std::vector<targets::Planned> plan(const config::Target &target, const config::S
     const mapping::Source *const sources[] = {&sync.source};
     const targets::Mapping *const mappings[] = {compiled.get()};
     const mapping::Change changes[] = {change};
-    const std::size_t which[] = {0};
     targets::Batch batch{};
     batch.sources = sources;
     batch.mappings = mappings;
     batch.changes = changes;
     batch.version = GetCurrentTimestamp() + std::int64_t{946'684'800'000'000}; // about what the worker's clock would give
-    return target.kind->plan(target.description, batch, which, 1);
+    return target.kind->preview(target.description, batch);
 }
 
 } // namespace

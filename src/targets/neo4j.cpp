@@ -146,9 +146,9 @@ public:
 
     [[nodiscard]] std::unique_ptr<const Mapping> compile(const mapping::Source &source) const override { return compile_source(source); }
 
-    [[nodiscard]] std::vector<http::Request> prepare(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping) const override
+    [[nodiscard]] std::vector<Planned> prepare(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping) const override
     {
-        return {request_of(server, joined(schema_statements(compiled(mapping).shape), ""))};
+        return {{request_of(server, joined(schema_statements(compiled(mapping).shape), "")), {}, nullptr}};
     }
 
     [[nodiscard]] std::vector<Planned> plan(const Server &server, const Batch &batch, std::span<const std::size_t> which,
@@ -162,7 +162,7 @@ public:
         std::vector<std::size_t> carried;
         const auto finish = [&] {
             if (!carried.empty())
-                planned.push_back({request_of(server, script.take()), std::exchange(carried, {})});
+                planned.push_back({request_of(server, script.take()), std::exchange(carried, {}), nullptr});
         };
         for (const auto index : order) {
             script.add(batch.changes[index]);

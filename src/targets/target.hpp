@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "embed/embedder.hpp"
 #include "http/message.hpp"
 #include "mapping/source.hpp"
 
@@ -33,6 +34,13 @@ struct Server {
     std::string name;          ///< of the foreign server
     mapping::Options options;  ///< server options (no secrets)
     http::Access access;
+    std::optional<embed::Embedder> embedder; ///< of kinds that turn texts into vectors
+
+    /// How the server that a request is for is reached.
+    [[nodiscard]] const http::Access &access_to(http::Peer peer) const
+    {
+        return peer == http::Peer::embedder && embedder ? embedder->access : access;
+    }
 };
 
 /// One sync compiled for one kind of target: statements and names prepared once. Immutable.
@@ -49,11 +57,6 @@ struct Batch {
     std::int64_t version = 0; ///< hybrid logical clock in µs, one per round; exact in a float64
 };
 
-struct Planned {
-    http::Request request;
-    std::vector<std::size_t> changes; ///< indexes into Batch::changes that this request carries; none is carried twice
-};
-
 /// What an answer means for the changes its request carried.
 struct Verdict {
     Outcome outcome = Outcome::unknown;
@@ -63,6 +66,21 @@ struct Verdict {
     std::optional<std::chrono::seconds> retry_after; ///< for throttled
     std::int64_t newer_version = 0;                  ///< for stale
     std::optional<http::Request> follow_up;          ///< ask this first; its answer is interpreted in place of the first one's
+    embed::Usage usage;                              ///< what this answer, of an embedder, has cost
+};
+
+/// A conversation of several requests: what is remembered from one answer to the next.
+class Dialogue {
+public:
+    virtual ~Dialogue() = default;
+    /// Takes the place of Target::interpret; never throws for what a server may answer. May refer to the batch it was planned for.
+    [[nodiscard]] virtual Verdict hear(const http::Response &response) = 0;
+};
+
+struct Planned {
+    http::Request request;
+    std::vector<std::size_t> changes;   ///< indexes into Batch::changes that this request carries; none is carried twice
+    std::shared_ptr<Dialogue> dialogue; ///< null: one request, one answer
 };
 
 struct Probe {
@@ -76,6 +94,7 @@ struct Capabilities {
     std::size_t max_batch = 1000;     ///< changes per request
     std::size_t max_body = 16U << 20; ///< bytes per request
     unsigned max_in_flight = 4;       ///< what is safe to have under way at once
+    bool guarded = true;              ///< the target itself shrugs off what is older than what it holds
 };
 
 /// A kind of target. Stateless: everything it knows comes in as arguments.
@@ -90,13 +109,15 @@ public:
     [[nodiscard]] virtual std::unique_ptr<const Mapping> compile(const mapping::Source &source) const = 0;
 
     /// Idempotent statements to run once before a sync's first delivery (constraints, collections).
-    [[nodiscard]] virtual std::vector<http::Request> prepare(const Server &server, const mapping::Source &source, const Mapping &mapping) const = 0;
+    [[nodiscard]] virtual std::vector<Planned> prepare(const Server &server, const mapping::Source &source, const Mapping &mapping) const = 0;
 
     /// Requests for the changes `which` (indexes into batch.changes): at most `max_changes` and about `max_body` bytes each,
     /// ordered so that parallel requests do not deadlock at the target.
     [[nodiscard]] virtual std::vector<Planned> plan(const Server &server, const Batch &batch, std::span<const std::size_t> which,
                                                     std::size_t max_changes) const = 0;
-    /// Never throws for what a server may answer.
+    /// What preview() shows for one change: by default what is planned. A kind whose first request only asks shows what it would write.
+    [[nodiscard]] virtual std::vector<Planned> preview(const Server &server, const Batch &batch) const;
+    /// For requests without a dialogue. Never throws for what a server may answer.
     [[nodiscard]] virtual Verdict interpret(const Server &server, const Planned &planned, const http::Response &response) const = 0;
 
     /// Is it there, and who is it?
@@ -120,6 +141,9 @@ public:
     /// {"label": "Customer", "relationships": [{"type": "PLACED", "direction": "out", "label": "Order", "columns": ["…"]}]}.
     [[nodiscard]] virtual std::string describe(const mapping::Source &source, const Mapping &mapping) const = 0;
 };
+
+/// What an answer to `planned` means, whether it belongs to a dialogue or not.
+[[nodiscard]] Verdict read(const Target &target, const Server &server, const Planned &planned, const http::Response &response);
 
 /// The kinds that exist; nullptr for an unknown one.
 [[nodiscard]] const Target *find(std::string_view kind);

@@ -41,7 +41,7 @@ Verdict verdict_of(const http::Response &response)
     if (response.failure != http::Response::Failure::none)
         verdict.outcome = Outcome::unreachable;
     else if (response.status == 200)
-        verdict = {Outcome::delivered, "", false, false, {}, 0, {}};
+        verdict.outcome = Outcome::delivered;
     else
         verdict.outcome = response.status >= 400 && response.status < 500 ? Outcome::refused : Outcome::unreachable;
     return verdict;
@@ -56,7 +56,7 @@ public:
     {
         return std::make_unique<TestMapping>();
     }
-    [[nodiscard]] std::vector<http::Request> prepare(const Server & /*server*/, const mapping::Source & /*source*/,
+    [[nodiscard]] std::vector<Planned> prepare(const Server & /*server*/, const mapping::Source & /*source*/,
                                                      const Mapping & /*mapping*/) const override
     {
         return {};
@@ -70,7 +70,7 @@ public:
         for (const auto index : which) {
             const auto &change = batch.changes[index];
             if (planned.empty() || planned.back().changes.size() >= most || planned.back().request.body.size() >= capabilities().max_body)
-                planned.push_back({request_of("SEND", "["), {}});
+                planned.push_back({request_of("SEND", "["), {}, nullptr});
             auto &body = planned.back().request.body;
             if (body.size() > 1)
                 body += ',';

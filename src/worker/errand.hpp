@@ -14,7 +14,7 @@ struct Errand {
     Kind kind = Kind::prepare;
     config::Target target;
     std::shared_ptr<Declared> declared;
-    std::deque<http::Request> requests; ///< one after the other; the front is under way
+    std::deque<targets::Planned> requests; ///< one after the other; the front is under way
     Job job;                            ///< of enumerate and purge
 };
 

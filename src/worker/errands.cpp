@@ -57,8 +57,8 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
                 settle_purge(desk_.instance, target_, job, 0);
                 continue;
             }
-            errand.requests.push_back(
-                errand.target.kind->purge(errand.target.description, errand.declared->sync.source, *errand.declared->mapping, errand_limit));
+            errand.requests.push_back({
+                errand.target.kind->purge(errand.target.description, errand.declared->sync.source, *errand.declared->mapping, errand_limit), {}, nullptr});
             errand.job = std::move(job);
             return run(std::move(errand));
         }
@@ -70,8 +70,8 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
             errand.kind = Errand::Kind::enumerate;
             errand.target = to.access.at(declared->sync.owner);
             errand.declared = declared;
-            errand.requests.push_back(errand.target.kind->enumerate(errand.target.description, declared->sync.source, *declared->mapping, job.position,
-                                                                    errand_limit));
+            errand.requests.push_back({errand.target.kind->enumerate(errand.target.description, declared->sync.source, *declared->mapping, job.position,
+                                                                     errand_limit), {}, nullptr});
             errand.job = std::move(job);
             return run(std::move(errand));
         }
@@ -101,7 +101,7 @@ Runner::Step Runner::collect(const Destination &to, TimePoint now)
         if (declared->mapping == nullptr)
             continue;
         if (auto request = errand.target.kind->collect(errand.target.description, declared->sync.source, *declared->mapping, tombstone_age, errand_limit))
-            errand.requests.push_back(std::move(*request));
+            errand.requests.push_back({std::move(*request), {}, nullptr});
     }
     return errand.requests.empty() ? Step::nothing : run(std::move(errand));
 }
@@ -112,11 +112,17 @@ Runner::Step Runner::run(Errand errand)
     activity("preparing", target_.c_str());
     if (errand_->target.kind->capabilities().embedded) {
         while (errand_ && !errand_->requests.empty())
-            errand_answered(execute_embedded(target_, errand_->requests.front(), ""), std::chrono::steady_clock::now());
+            errand_answered(execute_embedded(target_, errand_->requests.front().request, ""), std::chrono::steady_clock::now());
         return Step::again;
     }
-    errand_ticket_ = desk_.client.send(errand_->requests.front(), errand_->target.description.access, errand_->target.limits);
+    ask(errand_->requests.front().request);
     return Step::waiting;
+}
+
+void Runner::ask(http::Request request)
+{
+    const auto &access = errand_->target.description.access_to(request.peer);
+    errand_ticket_ = desk_.client.send(std::move(request), access, errand_->target.limits);
 }
 
 bool Runner::answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now)
@@ -138,8 +144,11 @@ bool Runner::answer(http::Client::Ticket ticket, const http::Response &response,
 void Runner::errand_answered(const http::Response &response, TimePoint now)
 {
     auto &errand = *errand_;
-    const targets::Planned planned{errand.requests.front(), {}};
-    const auto verdict = errand.target.kind->interpret(errand.target.description, planned, response);
+    auto verdict = targets::read(*errand.target.kind, errand.target.description, errand.requests.front(), response);
+    if (verdict.follow_up) {
+        ask(std::move(*verdict.follow_up));
+        return;
+    }
     if (verdict.outcome != Outcome::delivered) {
         if (errand.kind == Errand::Kind::prepare && verdict.outcome == Outcome::refused) {
             errand.declared->problem = verdict.message; // of this sync only
@@ -160,7 +169,7 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
         return;
     } else if (!errand.requests.empty()) {
         if (!errand.target.kind->capabilities().embedded)
-            errand_ticket_ = desk_.client.send(errand.requests.front(), errand.target.description.access, errand.target.limits);
+            ask(errand.requests.front().request);
         return;
     } else if (errand.kind == Errand::Kind::prepare) {
         errand.declared->prepared = true;

@@ -87,7 +87,8 @@ milliseconds Runner::pump(TimePoint now)
             delivery.answer(outgoing->id, response, now);
             continue;
         }
-        tickets_[desk_.client.send(std::move(outgoing->request), flight_->target.description.access, flight_->target.limits)] = outgoing->id;
+        const auto &access = flight_->target.description.access_to(outgoing->request.peer);
+        tickets_[desk_.client.send(std::move(outgoing->request), access, flight_->target.limits)] = outgoing->id;
     }
     if (delivery.finished()) {
         land(now);

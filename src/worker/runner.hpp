@@ -72,6 +72,7 @@ private:
     void record();
 
     Step run(Errand errand);
+    void ask(http::Request request);
     void errand_answered(const http::Response &response, TimePoint now);
     void trouble(const delivery::Trouble &trouble, TimePoint now);
     void success();

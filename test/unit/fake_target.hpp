@@ -24,7 +24,7 @@ public:
     [[nodiscard]] std::string_view kind() const override { return "fake"; }
     [[nodiscard]] targets::Capabilities capabilities() const override { return limits; }
     [[nodiscard]] std::unique_ptr<const targets::Mapping> compile(const mapping::Source &) const override { return nullptr; }
-    [[nodiscard]] std::vector<http::Request> prepare(const targets::Server &, const mapping::Source &, const targets::Mapping &) const override
+    [[nodiscard]] std::vector<targets::Planned> prepare(const targets::Server &, const mapping::Source &, const targets::Mapping &) const override
     {
         return {};
     }

@@ -106,7 +106,7 @@ TEST(Neo4jStatement, ConstraintsAreNamedAlikeEverywhere)
     const auto mapping = neo4j().compile(source);
     const auto requests = neo4j().prepare(graph_server(), source, *mapping);
     ASSERT_EQ(requests.size(), 1U);
-    const auto all = statements(requests[0]);
+    const auto all = statements(requests[0].request);
     ASSERT_EQ(all.size(), 4U); // its own, both parents', and the index for tombstones
     EXPECT_EQ(all[0].at("statement"),
               "CREATE CONSTRAINT autosync_e2e9f390682f59dd IF NOT EXISTS FOR (n:`_public.playlist`) REQUIRE n._key IS UNIQUE");
