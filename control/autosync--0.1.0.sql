@@ -335,7 +335,7 @@ COMMENT ON FUNCTION autosync.discard(name, regclass, text) IS 'Gives dead letter
 
 CREATE FUNCTION autosync.wait_delivered(target name DEFAULT NULL, timeout interval DEFAULT '30s') RETURNS bool
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_wait_delivered';
-COMMENT ON FUNCTION autosync.wait_delivered(name, interval) IS 'Waits until what was committed before the call has arrived at the target (NULL: at all). False when the timeout has passed or, at once, when there are dead letters. An error (25001) in a transaction that has itself changed synced rows.';
+COMMENT ON FUNCTION autosync.wait_delivered(name, interval) IS 'Waits until what was committed before the call, rows that DDL changed included, has arrived at the target (NULL: at all). False when the timeout has passed or, at once, when there are dead letters. Errors: 25001 in a transaction that has itself changed synced rows, 55000 in a database that is not adopted.';
 
 CREATE FUNCTION autosync.preview(source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text)
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_preview';

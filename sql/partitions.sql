@@ -23,22 +23,7 @@ BEGIN
         RAISE WARNING 'not delivered';
     END IF;
 END $$;
--- DDL that changes rows fires no row trigger: the worker notices it by itself, within autosync.poll_interval.
-CREATE PROCEDURE arrive_after_ddl() LANGUAGE plpgsql AS $$
-DECLARE
-    until timestamptz := clock_timestamp() + '30 s';
-BEGIN
-    LOOP
-        CALL arrive();
-        EXIT WHEN NOT EXISTS (SELECT FROM differs);
-        IF clock_timestamp() > until THEN
-            RAISE WARNING 'not noticed';
-            EXIT;
-        END IF;
-        PERFORM pg_sleep(0.05);
-        COMMIT;
-    END LOOP;
-END $$;
+-- DDL that changes rows fires no row trigger: the worker looks at the catalogs before anything counts as delivered.
 SELECT source, target, triggers FROM autosync.syncs;
 
 INSERT INTO t VALUES (1, 'east', 'a'), (2, 'east', 'b'), (3, 'west', 'c'), (103, 'west', 'd');
@@ -70,7 +55,7 @@ TABLE differs;
 INSERT INTO t VALUES (60, 'west', 'to go');
 CALL arrive();
 TRUNCATE t_west_1;
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 SELECT count(*) FROM held WHERE document->>'region' = 'west' AND (document->>'id')::int < 100;
 
@@ -78,13 +63,13 @@ SELECT count(*) FROM held WHERE document->>'region' = 'west' AND (document->>'id
 INSERT INTO t SELECT i, 'west', 'many' FROM generate_series(300, 1299) AS i;
 CALL arrive();
 ALTER TABLE t_west DETACH PARTITION t_west_2;
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 UPDATE t_west_2 SET v = 'changed while away' WHERE id = 300;
 CALL arrive();
 SELECT count(*) FROM held WHERE document->>'region' = 'west';
 ALTER TABLE t_west ATTACH PARTITION t_west_2 FOR VALUES FROM (100) TO (MAXVALUE);
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 SELECT count(*) FROM held WHERE document->>'region' = 'west';
 
@@ -92,7 +77,7 @@ SELECT count(*) FROM held WHERE document->>'region' = 'west';
 CREATE TABLE t_north (v text, region text NOT NULL, id int NOT NULL);
 INSERT INTO t_north VALUES ('was there', 'north', 1);
 ALTER TABLE t ATTACH PARTITION t_north FOR VALUES IN ('north');
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 INSERT INTO t_north VALUES ('came', 'north', 2);
 UPDATE t SET v = 'changed' WHERE region = 'north' AND id = 1;
@@ -100,7 +85,7 @@ CALL arrive();
 TABLE differs;
 SELECT key, document FROM held WHERE document->>'region' = 'north' ORDER BY key;
 TRUNCATE t_north;
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 SELECT count(*) FROM held WHERE document->>'region' = 'north';
 CREATE TABLE t_rest PARTITION OF t DEFAULT;
@@ -108,7 +93,7 @@ INSERT INTO t VALUES (9, 'south', 'rest');
 CALL arrive();
 TABLE differs;
 DROP TABLE t_rest;
-CALL arrive_after_ddl();
+CALL arrive();
 TABLE differs;
 
 -- TRUNCATE of all

@@ -60,6 +60,15 @@ std::string require_instance()
     return std::to_string(identity->id);
 }
 
+std::string require_adopted()
+{
+    const auto instance = require_instance();
+    if (!outbox::identity()->adopted)
+        throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not adopted", "It is a copy of one that is, so nothing is delivered.",
+                          "Run SELECT autosync.adopt_database() if this database is the one that is to deliver."};
+    return instance;
+}
+
 std::optional<std::string> optional_name(FunctionCallInfo fcinfo, int index)
 {
     if (fcinfo->args[index].isnull)

@@ -22,6 +22,8 @@ void require_table(Oid table);
 /// For the caller to act on the internal tables with: the adopted instance's id as text.
 /// Raises 55000 when the database is not adopted.
 [[nodiscard]] std::string require_instance();
+/// The same, and it must not be a copy.
+[[nodiscard]] std::string require_adopted();
 
 [[nodiscard]] std::optional<std::string> optional_name(FunctionCallInfo fcinfo, int index);
 [[nodiscard]] std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int index);

@@ -19,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds first_pause{10};
 constexpr milliseconds longest_pause{50};
+constexpr milliseconds least_patience{1'000}; ///< with the worker, which looks at the catalogs within milliseconds
 
 enum class Arrival : std::uint8_t { arrived, under_way, given_up };
 
@@ -75,18 +76,41 @@ Arrival glance(const std::string &instance, const std::vector<std::string> &targ
     return Arrival::under_way;
 }
 
+/// What DDL changes without an event is not known to have arrived before the worker has looked at the catalogs.
+class Review final {
+public:
+    [[nodiscard]] bool answered()
+    {
+        if (!worker::shared_memory_available())
+            return true; // and no worker that could answer
+        if (request_ == 0)
+            request_ = worker::ask_for_review(MyDatabaseId);
+        answered_ = answered_ || (request_ != 0 && worker::reviewed(MyDatabaseId, request_));
+        return answered_;
+    }
+
+private:
+    std::uint64_t request_ = 0;
+    bool answered_ = false;
+};
+
 bool wait_for(const std::string &instance, const std::vector<std::string> &targets, Clock::time_point end)
 {
     const pg::ActingAs owner{pg::extension_owner(), false};
     require_nothing_of_our_own(instance);
     const Kept before;
+    Review review;
+    const auto patience = Clock::now() + least_patience;
     milliseconds pause = first_pause;
     for (;;) {
+        const bool reviewed = review.answered(); // first: what it found is among the jobs then
         const auto arrival = glance(instance, targets, before.get());
         const auto now = Clock::now();
-        if (arrival != Arrival::under_way || now >= end)
-            return arrival == Arrival::arrived;
-        const long time = std::max<long>(1, std::chrono::duration_cast<milliseconds>(std::min<Clock::duration>(pause, end - now)).count());
+        if (arrival == Arrival::given_up || (arrival == Arrival::under_way && now >= end))
+            return false;
+        if (arrival == Arrival::arrived && (reviewed || now >= std::max(end, patience)))
+            return reviewed;
+        const long time = std::max<long>(1, std::chrono::duration_cast<milliseconds>(std::min<Clock::duration>(pause, std::max(end, patience) - now)).count());
         pg::call([time] {
             (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time, PG_WAIT_EXTENSION);
             ResetLatch(MyLatch);
@@ -121,7 +145,6 @@ AUTOSYNC_SQL(autosync_wait_delivered)
     const auto targets = target ? std::vector<std::string>{*target} : config::target_names();
     if (targets.empty())
         PG_RETURN_BOOL(true);
-    const std::string instance = operate::require_instance();
-    worker::wake(MyDatabaseId);
+    const std::string instance = operate::require_adopted();
     PG_RETURN_BOOL(operate::wait_for(instance, targets, end));
 }

@@ -15,6 +15,7 @@ namespace {
 
 bool is_stale = true;
 bool is_suspect = true;
+bool left_out = false; // load() could not write something down
 std::vector<Oid> *relied_on = nullptr; // synced tables and their partitions, sorted; for the callbacks, so never destroyed
 
 /// Temporary tables come and go all the time: only what is synced makes reading wait.
@@ -106,6 +107,7 @@ void unless_locked(Body &&body)
         if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
             throw;
         is_suspect = true;
+        left_out = true;
     }
 }
 
@@ -215,8 +217,9 @@ bool Catalog::in_trouble() const
     });
 }
 
-void Catalog::load(std::int64_t instance)
+bool Catalog::load(std::int64_t instance)
 {
+    left_out = false;
     is_stale = false; // whatever changes from here on is looked at next time
     is_suspect = false;
     std::map<std::string, Destination> fresh;
@@ -261,6 +264,7 @@ void Catalog::load(std::int64_t instance)
     }
     destinations_ = std::move(fresh);
     rely_on_tables();
+    return !left_out;
 }
 
 } // namespace autosync::worker

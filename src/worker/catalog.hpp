@@ -45,7 +45,8 @@ public:
     [[nodiscard]] static bool suspect() noexcept;
     static void invalidate() noexcept; ///< somebody has seen what load() has not
     /// Reads everything anew; keeps readers and preparations of syncs that stayed as they were. Notes tables that changed under us as jobs.
-    void load(std::int64_t instance);
+    /// False: something could not be written down because a session has it locked; it is suspect then.
+    bool load(std::int64_t instance);
     [[nodiscard]] const std::map<std::string, Destination> &destinations() const { return destinations_; }
     [[nodiscard]] const Destination *find(const std::string &target) const;
     /// Some sync cannot be delivered as declared: what mends it (a file, a function) may not tell us.

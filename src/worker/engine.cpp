@@ -38,6 +38,9 @@ struct Engine::State {
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
     std::uint64_t looks = 0;
+    std::uint64_t review = 0;   ///< the last request to look at the catalogs
+    std::uint64_t reviewed = 0; ///< the last that was answered
+    bool complete = false;      ///< the last load() has left nothing out
     bool look_again = true;
 
     /// Whether this database is ours to deliver for; a changed identity begins anew.
@@ -58,12 +61,22 @@ struct Engine::State {
         return true;
     }
 
+    /// Whoever asked for a review is answered once all that was committed before has been looked at. What was asked was read before the
+    /// transaction in which we heard of changes.
+    void answer_review()
+    {
+        if (review == reviewed || !complete)
+            return;
+        note_review(MyDatabaseId, review);
+        reviewed = review;
+    }
+
     void load()
     {
         std::map<std::string, std::map<Oid, outbox::Cursor>> cursors;
         pg::transaction([&] {
             const pg::ActiveSnapshot snapshot;
-            desk->catalog.load(desk->instance);
+            complete = desk->catalog.load(desk->instance);
             for (auto &cursor : outbox::load_cursors(desk->instance))
                 cursors[cursor.target][cursor.source] = cursor;
         });
@@ -161,11 +174,16 @@ milliseconds Engine::turn(bool woken)
     auto now = Clock::now();
     const milliseconds poll{config::settings.poll_interval};
     const bool look = woken || state.look_again || now >= state.next_look;
+    if (look)
+        state.review = reviews_asked(MyDatabaseId);
     if (look || Catalog::stale() || Catalog::suspect()) {
         if (!state.adopted())
             return poll;
-        if (Catalog::stale() || (Catalog::suspect() && now >= state.reload_at) || (state.desk->catalog.in_trouble() && now >= state.reload_at + trouble_pause))
+        const bool asked = state.review != state.reviewed && state.complete;
+        if (Catalog::stale() || (Catalog::suspect() && (asked || now >= state.reload_at)) ||
+            (state.desk->catalog.in_trouble() && now >= state.reload_at + trouble_pause))
             state.load();
+        state.answer_review();
     }
     if (state.desk == nullptr)
         return poll;

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "worker/hooks.hpp"
+#include "worker/ddl.hpp"
 #include "worker/slots.hpp"
 
 #include "pg/bridge.hpp"
@@ -18,13 +19,14 @@ ProcessUtility_hook_type next_utility = nullptr;
 
 /// What is left to do when the transaction ends.
 struct Pending {
-    bool wake;     ///< this database gets, or loses, the extension
+    bool wake;     ///< this database gets, or loses, the extension, or what is synced may have changed
     bool rescan;   ///< databases have come or changed
     bool evicting; ///< some slot carries our mark
     Oid dropped;
     Oid renewed; ///< its settings have changed
 };
 Pending pending;
+bool waking = false; ///< committed, but others do not hear of changed catalogs before the locks are released
 
 /// What is left to do when the statement has run.
 struct Aftermath {
@@ -34,7 +36,8 @@ struct Aftermath {
 
 void finish(const Pending &done, bool committed) noexcept
 {
-    {
+    waking = committed && done.wake;
+    if (done.evicting || done.dropped != InvalidOid || done.renewed != InvalidOid) {
         const Locked lock{LW_EXCLUSIVE};
         for (auto &slot : shared()->databases) {
             if (slot.database == InvalidOid)
@@ -54,8 +57,15 @@ void finish(const Pending &done, bool committed) noexcept
     }
     if (done.evicting || done.rescan)
         alert_launcher(committed && done.rescan);
-    if (committed && done.wake)
-        wake(MyDatabaseId);
+}
+
+/// The worker is woken when it can hear of what has changed and lock it: not before.
+void at_release(ResourceReleasePhase phase, bool /* committed */, bool top_level, void * /* argument */)
+{
+    if (!waking || !top_level || phase != RESOURCE_RELEASE_AFTER_LOCKS)
+        return;
+    waking = false;
+    wake(MyDatabaseId);
 }
 
 void at_transaction_end(XactEvent event, void * /* argument */)
@@ -73,7 +83,10 @@ Pending &agenda()
 {
     static bool registered = false;
     if (!registered) {
-        pg::call([] { RegisterXactCallback(at_transaction_end, nullptr); });
+        pg::call([] {
+            RegisterXactCallback(at_transaction_end, nullptr);
+            RegisterResourceReleaseCallback(at_release, nullptr);
+        });
         registered = true;
     }
     return pending;
@@ -236,6 +249,7 @@ void process_utility(PlannedStmt *planned, const char *text, bool read_only_tree
 {
     const Node *const statement = planned->utilityStmt;
     const Aftermath after = aftermath_of(statement);
+    const bool unnoticed = changes_unnoticed(statement);
     if (concerns_databases(statement))
         pg::guard([statement] { prepare(statement); });
     const bool had_extension = after.look_for_extension && pg::guard([] { return has_extension(); });
@@ -246,6 +260,11 @@ void process_utility(PlannedStmt *planned, const char *text, bool read_only_tree
     if (after.look_for_extension)
         pg::guard([had_extension] {
             if (has_extension() != had_extension)
+                agenda().wake = true;
+        });
+    if (unnoticed)
+        pg::guard([] {
+            if (has_extension())
                 agenda().wake = true;
         });
 }

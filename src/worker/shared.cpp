@@ -172,6 +172,41 @@ void wake(Oid database) noexcept
         ask_for_worker(database);
 }
 
+std::uint64_t ask_for_review(Oid database) noexcept
+{
+    std::uint64_t request = 0;
+    {
+        const Locked lock{LW_EXCLUSIVE};
+        if (auto *const slot = slot_of(database))
+            request = ++slot->reviews_asked;
+    }
+    wake(database);
+    return request;
+}
+
+bool reviewed(Oid database, std::uint64_t request) noexcept
+{
+    const Locked lock{LW_SHARED};
+    const auto *const slot = slot_of(database);
+    return slot != nullptr && slot->reviewed >= request;
+}
+
+std::uint64_t reviews_asked(Oid database) noexcept
+{
+    if (memory == nullptr)
+        return 0;
+    const Locked lock{LW_SHARED};
+    const auto *const slot = slot_of(database);
+    return slot == nullptr ? 0 : slot->reviews_asked;
+}
+
+void note_review(Oid database, std::uint64_t request) noexcept
+{
+    const Locked lock{LW_EXCLUSIVE};
+    if (auto *const slot = slot_of(database))
+        slot->reviewed = request;
+}
+
 std::uint32_t write_log(Oid database) noexcept
 {
     if (memory == nullptr)

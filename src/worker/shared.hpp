@@ -28,6 +28,8 @@ struct DatabaseSlot {
     TimestampTz next_start;     ///< not before
     TimestampTz started_at;     ///< of the last worker
     TimestampTz ended_at;       ///< of the last worker
+    std::uint64_t reviews_asked; ///< how often somebody has asked the worker to look at what DDL has changed
+    std::uint64_t reviewed;      ///< as many of them are answered
     pg_atomic_uint32 awake;     ///< set by the first commit since the worker last looked
     pg_atomic_uint32 write_log; ///< which of the three log tables writers append to
     char activity[64];          ///< what the worker is doing, for stat_workers
@@ -60,6 +62,13 @@ void request_shared_memory(); ///< from _PG_init; does nothing unless preloaded
 
 /// After a commit that left something in the outbox: wakes this database's worker, or asks the launcher for one. Never raises, never waits.
 void wake(Oid database) noexcept;
+/// Wakes the worker and asks it to look at all that is declared, as of now; the number of the request. 0: the launcher has yet to hear of
+/// this database, so ask again.
+[[nodiscard]] std::uint64_t ask_for_review(Oid database) noexcept;
+[[nodiscard]] bool reviewed(Oid database, std::uint64_t request) noexcept;
+/// For the worker: the last request so far, and how to say that it is answered.
+[[nodiscard]] std::uint64_t reviews_asked(Oid database) noexcept;
+void note_review(Oid database, std::uint64_t request) noexcept;
 /// Which of the three log tables to append to first.
 [[nodiscard]] std::uint32_t write_log(Oid database) noexcept;
 void set_write_log(Oid database, std::uint32_t log) noexcept;

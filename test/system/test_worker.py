@@ -269,3 +269,31 @@ def test_commits_wake_the_worker(cluster):
     time.sleep(0.5)
     cluster.within("worker_woken", "COMMIT PREPARED 'worker_woken'")
     assert arrival(cluster, "worker_woken", "3") < 1
+
+
+def test_ddl_that_changes_rows_wakes_the_worker(cluster):
+    """No row trigger fires: the statement itself has to wake the worker, whatever it is part of. Polling would take a minute here."""
+    cluster.create("worker_ddl")
+    cluster.rows("ALTER DATABASE worker_ddl SET autosync.poll_interval = '60s'")
+    cluster.within("worker_ddl", "CREATE SERVER things FOREIGN DATA WRAPPER autosync_test; SELECT autosync.adopt_database()")
+    cluster.within("worker_ddl", "CREATE TABLE things (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one VALUES (1)")
+    cluster.within("worker_ddl", "CREATE TABLE two (id int PRIMARY KEY); INSERT INTO two VALUES (2)")
+    cluster.within("worker_ddl", "SELECT autosync.add_sync('things', 'things')")
+    cluster.wait_for_worker("worker_ddl")
+    time.sleep(1)  # nothing is under way any more
+    cluster.within("worker_ddl", "ALTER TABLE things ATTACH PARTITION one FOR VALUES IN (1)")
+    assert arrival(cluster, "worker_ddl", "1") < 2
+    time.sleep(1)
+    cluster.within("worker_ddl", "DO $$ BEGIN EXECUTE 'ALTER TABLE things ATTACH PARTITION two FOR VALUES IN (2)'; END $$")
+    assert arrival(cluster, "worker_ddl", "2") < 2
+    time.sleep(1)
+    cluster.within("worker_ddl", "CREATE SCHEMA attic; ALTER TABLE one SET SCHEMA attic; DROP SCHEMA attic CASCADE")
+    with contextlib.closing(cluster.server.connect("worker_ddl")) as session, session.cursor() as cursor:
+
+        def removed():
+            cursor.execute("SELECT EXISTS (SELECT FROM autosync.sent WHERE key = '1' AND operation = 'remove')")
+            return cursor.fetchone()[0]
+
+        assert eventually(removed, 5, "removal of 1") < 2
+        cursor.execute("SELECT autosync.wait_delivered('things')")
+        assert cursor.fetchone() == (True,)
