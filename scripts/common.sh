@@ -29,3 +29,54 @@ free_port() {
 
 # Debian's own: another one that comes first in PATH does not see Debian's packages.
 python=/usr/bin/python3
+
+# A Python with what the stand-ins of test/parts need, made once per list of pinned packages; prints its path.
+parts_python() (
+    requirements=$here/test/parts/requirements.txt
+    venv=$cache/parts-$(cksum <"$requirements" | cut -d' ' -f1)
+    mkdir -p "$cache"
+    exec 9>"$cache/parts.lock"
+    flock 9
+    if [ ! -e "$venv/.complete" ]; then
+        echo "parts: installing the packages of test/parts/requirements.txt (about 230 MB, once)" >&2
+        rm -rf "$venv"
+        if ! { "$python" -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$requirements"; } >&2; then
+            echo "parts: could not install them" >&2
+            exit 1
+        fi
+        touch "$venv/.complete"
+    fi
+    echo "$venv/bin/python"
+)
+
+# A server of ours that runs in the background: serve NAME DIR COMMAND…; its pid and what it says are kept in DIR.
+serve() {
+    local name=$1 dir=$2
+    shift 2
+    setsid nohup "$@" >"$dir/console.log" 2>&1 9>&- </dev/null &
+    echo $! >"$dir/$name.pid"
+}
+# Our process, and not another one that got its number: pid files outlive machines.
+serves() { [ -s "$2/$1.pid" ] && tr '\0' ' ' <"/proc/$(cat "$2/$1.pid")/cmdline" 2>/dev/null | grep -qF -- "$3"; }
+# Waits until it answers: serving NAME DIR URL SECONDS
+serving() {
+    local end=$((SECONDS + $4))
+    while [ $SECONDS -lt $end ]; do
+        curl -sf -m 2 -o /dev/null "$3" && return 0
+        kill -0 "$(cat "$2/$1.pid")" 2>/dev/null || { echo "$1: it ended while starting:" >&2; tail -n 20 "$2/console.log" >&2; rm -f "$2/$1.pid"; return 1; }
+        sleep 0.1
+    done
+    echo "$1: not ready after $4 s, see $2/console.log" >&2
+    return 1
+}
+# End it: unserve NAME DIR MARK SIGNAL, where MARK is what its command line holds.
+unserve() {
+    local process
+    if serves "$1" "$2" "$3"; then
+        process=$(cat "$2/$1.pid")
+        kill "-${4:-TERM}" "$process"
+        for _ in $(seq 1 100); do kill -0 "$process" 2>/dev/null || break; sleep 0.05; done
+        kill -9 "$process" 2>/dev/null || true
+    fi
+    rm -f "$2/$1.pid"
+}

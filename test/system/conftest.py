@@ -11,6 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from neo4j_client import Neo4j  # noqa: E402
+from parts import Embedder, Qdrant, folders  # noqa: E402
 
 
 def script(*command, check=True, timeout=600):
@@ -143,6 +144,7 @@ def private_folders():
     base = os.environ.get("TMPDIR", "/tmp")
     os.environ.setdefault("AUTOSYNC_ROOT", "%s/autosync-system-%d" % (base, os.getuid()))
     os.environ.setdefault("NEO4J_DIR", os.environ["AUTOSYNC_ROOT"] + "-neo4j")
+    folders()
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +160,22 @@ def neo4j(private_folders):
     neo4j = PrivateNeo4j()
     yield neo4j
     script("neo4j", "wipe")
+
+
+@pytest.fixture(scope="session")
+def qdrant(private_folders):
+    """Qdrant's stand-in."""
+    qdrant = Qdrant(script, settings)
+    yield qdrant
+    script("qdrant", "wipe")
+
+
+@pytest.fixture(scope="session")
+def embedder(private_folders):
+    """OpenAI's embeddings API over a real model."""
+    embedder = Embedder(script, settings)
+    yield embedder
+    script("embedder", "wipe")
 
 
 @pytest.fixture(scope="module")

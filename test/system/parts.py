@@ -1,0 +1,113 @@
+"""The private servers behind vectors: Qdrant's stand-in and the embedder, as the tests talk to them."""
+import json
+import os
+import urllib.error
+import urllib.request
+
+
+class Answer(Exception):
+    """What a server said that is not 200."""
+
+    def __init__(self, status, text):
+        super().__init__("%d %s" % (status, text))
+        self.status = status
+        self.text = text
+
+
+def ask(method, url, body=None, headers=(), timeout=60):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **dict(headers)}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise Answer(error.code, error.read().decode()) from None
+
+
+class Qdrant:
+    def __init__(self, script, settings):
+        self.script = script
+        script("qdrant", "wipe")
+        script("qdrant", "start")
+        environment = settings("qdrant", "env")
+        self.url, self.key = environment["QDRANT_URL"], environment["QDRANT_API_KEY"]
+
+    def start(self):
+        self.script("qdrant", "start")
+
+    def kill(self):
+        self.script("qdrant", "kill")
+
+    def ask(self, method, path, body=None):
+        return ask(method, self.url + path, body, {"api-key": self.key})
+
+    def result(self, method, path, body=None):
+        return self.ask(method, path, body)["result"]
+
+    def fault(self, **what):
+        self.ask("POST", "/_fault", what)
+
+    def stats(self):
+        return self.ask("GET", "/_stats")
+
+    def clear(self):
+        self.fault()
+        for collection in self.result("GET", "/collections")["collections"]:
+            self.result("DELETE", "/collections/" + collection["name"])
+
+    def points(self, collection, chosen=None, with_vector=False):
+        """All points by id."""
+        points, offset = {}, None
+        while True:
+            page = self.result("POST", "/collections/%s/points/scroll" % collection,
+                               {"limit": 500, "offset": offset, "filter": chosen, "with_payload": True, "with_vector": with_vector})
+            points.update((point["id"], point) for point in page["points"])
+            offset = page["next_page_offset"]
+            if offset is None:
+                return points
+
+    def nearest(self, collection, vector, limit=10, **more):
+        """(id, score), the nearest first."""
+        found = self.result("POST", "/collections/%s/points/query" % collection, {"query": vector, "limit": limit, **more})
+        return [(point["id"], point["score"]) for point in found["points"]]
+
+
+class Embedder:
+    def __init__(self, script, settings):
+        self.script = script
+        script("embedder", "wipe")
+        script("embedder", "start")
+        environment = settings("embedder", "env")
+        self.url, self.key = environment["EMBED_URL"], environment["EMBED_API_KEY"]
+
+    @property
+    def root(self):
+        return self.url.removesuffix("/v1")
+
+    def start(self):
+        self.script("embedder", "start")
+
+    def kill(self):
+        self.script("embedder", "kill")
+
+    def control(self, **what):
+        return ask("POST", self.root + "/control", what)
+
+    def stats(self):
+        return ask("GET", self.root + "/stats")
+
+    def request(self, **body):
+        return ask("POST", self.url + "/embeddings", body, {"Authorization": "Bearer " + self.key})
+
+    def embed(self, texts, model="all-MiniLM-L6-v2", **more):
+        """The vectors of these texts, asked for by the test itself."""
+        vectors = []
+        for start in range(0, len(texts), 500):
+            answer = self.request(model=model, input=texts[start:start + 500], **more)
+            vectors += [part["embedding"] for part in sorted(answer["data"], key=lambda part: part["index"])]
+        return vectors
+
+
+def folders():
+    os.environ.setdefault("QDRANT_DIR", os.environ["AUTOSYNC_ROOT"] + "-qdrant")
+    os.environ.setdefault("EMBEDDER_DIR", os.environ["AUTOSYNC_ROOT"] + "-embedder")
