@@ -75,8 +75,9 @@ unserve() {
     if serves "$1" "$2" "$3"; then
         process=$(cat "$2/$1.pid")
         kill "-${4:-TERM}" "$process"
-        for _ in $(seq 1 100); do kill -0 "$process" 2>/dev/null || break; sleep 0.05; done
-        kill -9 "$process" 2>/dev/null || true
+        # Where nobody buries the dead, the number of a process outlives it.
+        for _ in $(seq 1 100); do serves "$1" "$2" "$3" || break; sleep 0.05; done
+        ! serves "$1" "$2" "$3" || kill -9 "$process"
     fi
     rm -f "$2/$1.pid"
 }
