@@ -1,5 +1,5 @@
-// Stands for a Neo4j that costs nothing: takes its HTTP API's tx/commit requests on loopback and answers each at once with what success
-// looks like, so that what is measured is autosync, not a database. One thread, one epoll set.
+// Stands for a Neo4j, a Qdrant and an embedding provider that cost nothing: takes their requests on loopback and answers each at once with
+// what success looks like, so that what is measured is autosync, not a database. One thread, one epoll set.
 //   instant_server PORT LOG     a line per request in LOG: arrival (µs since 1970), rows, and the keys when there are few of them
 #include <array>
 #include <charconv>
@@ -17,48 +17,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "instant_json.hpp"
+#include "instant_vectors.hpp"
+
 namespace {
+
+using instant::Answer;
+using instant::count_members;
 
 constexpr std::size_t few = 16; ///< keys worth a place in the log
 
-/// The members of an array of JSON values that begins at `at` (behind its bracket); `at` ends up behind the closing one.
-std::size_t count_members(std::string_view text, std::size_t &at)
-{
-    std::size_t members = 0;
-    int depth = 0;
-    bool empty = true;
-    for (bool inside = false; at < text.size(); ++at) {
-        const char c = text[at];
-        if (inside) { // a string ends at a quote that no backslash stands before
-            at = text.find_first_of("\"\\", at);
-            if (at == std::string_view::npos)
-                break;
-            if (text[at] == '\\')
-                ++at;
-            else
-                inside = false;
-            continue;
-        }
-        if (c == ']' && depth == 0)
-            break;
-        empty = false;
-        if (c == '"')
-            inside = true;
-        else if (c == '{' || c == '[')
-            ++depth;
-        else if (c == '}' || c == ']')
-            --depth;
-        else if (c == ',' && depth == 0)
-            ++members;
-    }
-    return empty ? 0 : members + 1;
-}
-
 /// One result per statement: how many rows were applied, and that none was stale; no row for statements about the schema.
-struct Answer {
-    std::string body;
-    std::size_t rows = 0;
-};
 Answer answer_to(std::string_view request)
 {
     constexpr std::string_view begin = R"({"statement":)";
@@ -134,7 +103,10 @@ public:
                 return true;
             }
             const auto body = std::string_view{buffer_}.substr(end + 4, length);
-            const auto answer = answer_to(body);
+            const auto line = head.substr(0, head.find("\r\n"));
+            const auto path = line.substr(line.find(' ') + 1, line.rfind(' ') - line.find(' ') - 1);
+            const auto of_vectors = instant::answer_for(path, body);
+            const auto answer = of_vectors ? *of_vectors : answer_to(body);
             reply("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body);
             note(log_, arrived_, answer.rows, body);
             buffer_.erase(0, whole);

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from parts import Answer
+from rest import Answer
 
 UUID = "0b5dcf62-4f0e-5d4f-9c2e-6c0f5a3a2d11"
 
