@@ -146,6 +146,8 @@ void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Resp
     case Outcome::unauthorized:
     case Outcome::unreachable:
         give_up(verdict.outcome, verdict.message, verdict.retry_after);
+        if (verdict.unprepared && !job.planned.changes.empty())
+            trouble_->unprepared = batch_.changes[job.planned.changes.front()].source;
         break;
     }
 }

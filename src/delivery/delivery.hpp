@@ -36,6 +36,7 @@ struct Trouble {
     targets::Outcome outcome = targets::Outcome::unreachable; ///< throttled, unauthorized, unreachable or unknown
     std::string message;
     std::optional<std::chrono::seconds> retry_after;
+    std::optional<std::size_t> unprepared{}; ///< this source of the batch has to be prepared again: the target lost what it lived in
 };
 
 /// Pure bookkeeping: somebody else sends. Target, server, changes, sources and mappings are borrowed and must outlive it.

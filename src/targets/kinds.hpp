@@ -9,6 +9,7 @@
 namespace autosync::targets {
 
 [[nodiscard]] const Target *neo4j_kind();
+[[nodiscard]] const Target *qdrant_kind();
 [[nodiscard]] const Target *test_kind();
 
 template <class Kind> [[nodiscard]] const Target *immortal()

@@ -9,6 +9,7 @@ std::span<const Target *const> all()
 {
     static const std::array kinds{
         neo4j_kind(),
+        qdrant_kind(),
         test_kind(),
     };
     return kinds;

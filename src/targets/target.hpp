@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "embed/cache.hpp"
 #include "embed/embedder.hpp"
 #include "http/message.hpp"
 #include "mapping/source.hpp"
@@ -35,6 +36,7 @@ struct Server {
     mapping::Options options;  ///< server options (no secrets)
     http::Access access;
     std::optional<embed::Embedder> embedder; ///< of kinds that turn texts into vectors
+    std::shared_ptr<embed::Cache> vectors;   ///< what the embedder has answered lately; outlives deliveries, may be null
 
     /// How the server that a request is for is reached.
     [[nodiscard]] const http::Access &access_to(http::Peer peer) const
@@ -64,6 +66,7 @@ struct Verdict {
     bool halve = false;                              ///< too much at once (memory, time, size): split, and count no attempt while it can be split
     bool again = false;                              ///< transient at the target (deadlock): send the same request again soon, a bounded number of times
     std::optional<std::chrono::seconds> retry_after; ///< for throttled
+    bool unprepared = false;                         ///< what prepare() has made is not there any more: make it again, and fill it
     std::int64_t newer_version = 0;                  ///< for stale
     std::optional<http::Request> follow_up;          ///< ask this first; its answer is interpreted in place of the first one's
     embed::Usage usage;                              ///< what this answer, of an embedder, has cost
