@@ -37,7 +37,7 @@ struct Response {
     long status = 0;
     std::string body; ///< decoded, at most Limits::answer_bytes
     std::string content_type;
-    std::optional<std::chrono::seconds> retry_after; ///< parsed from Retry-After (seconds or date), clamped to [0 s, 1 day]
+    std::optional<std::chrono::seconds> retry_after; ///< from Retry-After (seconds or date), with 429 else from x-ratelimit-reset-…; in [0 s, 1 day]
     std::chrono::microseconds elapsed{0};
     std::size_t sent_bytes = 0;
 };

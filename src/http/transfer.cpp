@@ -42,6 +42,8 @@ Response Transfer::finish(CURLcode code)
     response.sent_bytes = static_cast<std::size_t>(head > uploaded ? head : head + uploaded);
     if (code == CURLE_OK && headers_complete_) {
         curl_easy_getinfo(handle(), CURLINFO_RESPONSE_CODE, &response.status);
+        if (response.status == 429 && !response.retry_after)
+            response.retry_after = rate_limits_.wait();
     } else {
         // Half an answer is none: nobody shall take its status or body for one.
         response.body.clear();
@@ -76,6 +78,7 @@ void Transfer::abandon()
     host_ = AllowList::Host::refused;
     request_ = {};
     response_ = {};
+    rate_limits_.clear();
     header_bytes_ = 0;
     headers_complete_ = false;
     connected_ = false;
@@ -101,6 +104,7 @@ void Transfer::read_header(std::string_view line)
     if (line.starts_with("HTTP/")) { // a final answer after an interim one
         response_.content_type.clear();
         response_.retry_after.reset();
+        rate_limits_.clear();
         headers_complete_ = false;
         return;
     }
@@ -110,6 +114,8 @@ void Transfer::read_header(std::string_view line)
         response_.content_type = value;
     else if (same_header(name, "retry-after"))
         response_.retry_after = parse_retry_after(value, std::chrono::system_clock::now());
+    else
+        rate_limits_.note(name, value);
 }
 
 std::size_t Transfer::on_body(char *data, std::size_t size, std::size_t count, void *self) noexcept

@@ -13,6 +13,7 @@
 #include "http/address.hpp"
 #include "http/check.hpp"
 #include "http/message.hpp"
+#include "http/rate_limits.hpp"
 
 namespace autosync::http {
 
@@ -65,6 +66,7 @@ private:
     AllowList::Host host_ = AllowList::Host::refused;
     Request request_;
     Response response_;
+    RateLimits rate_limits_;
     std::size_t answer_limit_ = 0;
     std::size_t header_bytes_ = 0;
     bool headers_complete_ = false; ///< libcurl takes an answer that ends before that for a whole one
