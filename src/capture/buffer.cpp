@@ -25,10 +25,10 @@ bool contains(const std::vector<std::string> &names, std::string_view name) { re
 
 Buffer::TopicId Buffer::intern(const outbox::Topic &topic)
 {
-    const auto known = std::find(topics_.begin(), topics_.end(), topic);
+    const auto known = std::find_if(topics_.begin(), topics_.end(), [&topic](const Known &it) { return it.topic == topic; });
     if (known != topics_.end())
         return static_cast<TopicId>(known - topics_.begin());
-    topics_.push_back(topic);
+    topics_.push_back({topic, outbox::pack_topic(topic)});
     return static_cast<TopicId>(topics_.size() - 1);
 }
 
@@ -36,12 +36,12 @@ Buffer::Index Buffer::add(int level, TopicId topic, const outbox::PackedEvent &e
 {
     if (frames_.empty() || frames_.back().level < level)
         frames_.push_back({level, entries_.size()});
-    const std::size_t hash = hash_of(topic, event.key);
+    const std::uint32_t hash = hash_of(topic, event.key);
     const std::size_t known = find(topic, event.key, hash);
     if (known < entries_.size()) {
         unite(entries_[known], event);
         if (entries_[known].topic != topic) {
-            const auto targets = topics_[topic].targets; // a copy: mark() may move the topics
+            const auto targets = this->topic(topic).targets; // a copy: mark() may move the topics
             for (const auto &target : targets)
                 mark(static_cast<Index>(known), target);
         }
@@ -51,6 +51,7 @@ Buffer::Index Buffer::add(int level, TopicId topic, const outbox::PackedEvent &e
     entry.topic = topic;
     entry.key_size = static_cast<std::uint32_t>(event.key.size());
     entry.offset = arena_.size();
+    entry.hash = hash;
     entry.changed_size = static_cast<std::uint16_t>(event.changed.size());
     entry.key_columns = event.key_columns;
     entry.operation = event.operation;
@@ -58,7 +59,7 @@ Buffer::Index Buffer::add(int level, TopicId topic, const outbox::PackedEvent &e
     arena_.append(event.key);
     arena_.append(event.changed);
     entries_.push_back(entry);
-    remember(entries_.size() - 1, hash);
+    remember(entries_.size() - 1);
     return static_cast<Index>(entries_.size() - 1);
 }
 
@@ -66,7 +67,7 @@ void Buffer::mark(Index index, std::string_view target)
 {
     if (index >= entries_.size())
         return;
-    const auto &current = topics_[entries_[index].topic];
+    const auto &current = topic(entries_[index].topic);
     if (contains(current.targets, target))
         return;
     outbox::Topic wider = current;
@@ -97,21 +98,26 @@ void Buffer::abort_level(int level)
 
 void Buffer::clear()
 {
-    constexpr std::size_t keep = 1U << 16;
-    ++epoch_;
+    constexpr std::size_t keep_topics = 16;
+    constexpr std::size_t keep_slots = 1U << 10;
+    constexpr std::size_t keep_bytes = 1U << 20;
     ++generation_;
-    topics_.clear();
+    if (topics_.size() > keep_topics) {
+        ++epoch_;
+        topics_.clear();
+    }
     frames_.clear();
     entries_.clear();
     arena_.clear();
-    used_slots_ = 0;
-    if (slots_.size() > keep || arena_.capacity() > keep * 16) { // one huge transaction must not hold memory for ever
+    if (slots_.size() > keep_slots || arena_.capacity() > keep_bytes) {
+        // One large transaction must not make all later ones clear its memory, nor hold it for ever.
         slots_ = {};
         entries_ = {};
         arena_ = {};
-    } else {
+    } else if (used_slots_ > 0) {
         std::fill(slots_.begin(), slots_.end(), vacant);
     }
+    used_slots_ = 0;
 }
 
 std::size_t Buffer::tail_bytes() const noexcept
@@ -130,7 +136,7 @@ outbox::PackedEvent Buffer::packed(const Entry &entry) const
 }
 
 /// Events of one table and session context collapse by key, whichever targets they go to.
-std::size_t Buffer::find(TopicId topic, std::string_view key, std::size_t hash) const
+std::size_t Buffer::find(TopicId topic, std::string_view key, std::uint32_t hash) const
 {
     if (slots_.empty())
         return entries_.size();
@@ -141,29 +147,30 @@ std::size_t Buffer::find(TopicId topic, std::string_view key, std::size_t hash) 
         if (index < first || index >= entries_.size()) // an outer level's, or forgotten
             continue;
         const Entry &entry = entries_[index];
-        if (entry.key_size != key.size() || std::string_view{arena_}.substr(entry.offset, entry.key_size) != key)
+        if (entry.hash != hash || std::string_view{arena_}.substr(entry.offset, entry.key_size) != key)
             continue;
-        const auto &theirs = topics_[entry.topic];
-        const auto &ours = topics_[topic];
+        const auto &theirs = this->topic(entry.topic);
+        const auto &ours = this->topic(topic);
         if (entry.topic == topic || (theirs.table == ours.table && theirs.correlation_id == ours.correlation_id && theirs.origin == ours.origin))
             return index;
     }
     return entries_.size();
 }
 
-std::size_t Buffer::hash_of(TopicId topic, std::string_view key) const
+std::uint32_t Buffer::hash_of(TopicId topic, std::string_view key) const
 {
-    return std::hash<std::string_view>{}(key) ^ (topics_[topic].table * std::size_t{0x9e3779b97f4a7c15});
+    const std::size_t hash = std::hash<std::string_view>{}(key) ^ (this->topic(topic).table * std::size_t{0x9e3779b97f4a7c15});
+    return static_cast<std::uint32_t>(hash ^ hash >> 32U);
 }
 
-void Buffer::remember(std::size_t index, std::size_t hash)
+void Buffer::remember(std::size_t index)
 {
     if ((used_slots_ + 1) * 4 > slots_.size() * 3) {
         rehash();
         return; // entries_ holds it already
     }
     const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash & mask;
+    std::size_t at = entries_[index].hash & mask;
     while (slots_[at] != vacant)
         at = (at + 1) & mask;
     slots_[at] = static_cast<std::uint32_t>(index);
@@ -179,7 +186,7 @@ void Buffer::rehash()
     slots_.assign(size, vacant);
     const std::size_t mask = size - 1;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-        std::size_t at = hash_of(entries_[i].topic, packed(entries_[i]).key) & mask;
+        std::size_t at = entries_[i].hash & mask;
         while (slots_[at] != vacant)
             at = (at + 1) & mask;
         slots_[at] = static_cast<std::uint32_t>(i);

@@ -19,7 +19,7 @@ public:
 
     /// The topic's number within this transaction; equal topics get the same.
     [[nodiscard]] TopicId intern(const outbox::Topic &topic);
-    [[nodiscard]] const outbox::Topic &topic(TopicId id) const { return topics_[id]; }
+    [[nodiscard]] const outbox::Topic &topic(TopicId id) const { return topics_[id].topic; }
 
     /// Notes a change made at this nesting level of transactions. A key that the same level has noted already is noted once:
     /// targets and changed attributes are united, the operation becomes the net one.
@@ -34,26 +34,26 @@ public:
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     [[nodiscard]] std::size_t bytes() const noexcept { return arena_.size() + entries_.size() * sizeof(Entry); }
     [[nodiscard]] std::size_t tail_bytes() const noexcept; ///< of the innermost level that noted something
-    /// Counts transactions: what intern() gave is good only while this stays the same.
+    /// Counts what made a TopicId invalid: it outlives the transaction, until there are too many.
     [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
     /// Counts what made an Index invalid: entries were written, rolled back or forgotten.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
 
-    /// Packs all entries (or only the innermost level's) into chunks, hands each to `write(std::string bytes)`, and forgets them.
+    /// Packs all entries (or only the innermost level's) into chunks, hands each to `write(const std::string &bytes)`, and forgets them.
     template <typename Write>
     void drain(bool tail_only, std::int64_t captured_at, Write &&write)
     {
         const std::size_t first = tail_only && !frames_.empty() ? frames_.back().first_entry : 0;
-        outbox::ChunkWriter writer;
+        writer_.clear(); // an error may have left something
         for (std::size_t i = first; i < entries_.size(); ++i) {
             const Entry &entry = entries_[i];
-            if (!writer.add(entry.topic, topics_[entry.topic], packed(entry))) {
-                write(writer.take(captured_at));
-                (void) writer.add(entry.topic, topics_[entry.topic], packed(entry));
+            if (!writer_.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
+                write(writer_.take(captured_at));
+                (void) writer_.add(entry.topic, topics_[entry.topic].packed, packed(entry));
             }
         }
-        if (!writer.empty())
-            write(writer.take(captured_at));
+        if (!writer_.empty())
+            write(writer_.take(captured_at));
         shrink(first, first < entries_.size() ? entries_[first].offset : arena_.size());
     }
 
@@ -62,10 +62,15 @@ private:
         TopicId topic;
         std::uint32_t key_size;
         std::size_t offset; ///< into the arena: key bytes, then the bitmap of changed attributes
+        std::uint32_t hash;
         std::uint16_t changed_size;
         std::uint8_t key_columns;
-        outbox::Operation operation;
-        bool rekeyed;
+        outbox::Operation operation : 4;
+        bool rekeyed : 1;
+    };
+    struct Known {
+        outbox::Topic topic;
+        std::string packed;
     };
     struct Frame {
         int level;
@@ -73,16 +78,17 @@ private:
     };
 
     [[nodiscard]] outbox::PackedEvent packed(const Entry &entry) const;
-    [[nodiscard]] std::size_t find(TopicId topic, std::string_view key, std::size_t hash) const;
-    [[nodiscard]] std::size_t hash_of(TopicId topic, std::string_view key) const;
-    void remember(std::size_t index, std::size_t hash);
+    [[nodiscard]] std::size_t find(TopicId topic, std::string_view key, std::uint32_t hash) const;
+    [[nodiscard]] std::uint32_t hash_of(TopicId topic, std::string_view key) const;
+    void remember(std::size_t index);
     void rehash();
     void shrink(std::size_t entries, std::size_t arena);
     void unite(Entry &entry, const outbox::PackedEvent &event);
 
     static constexpr std::uint32_t vacant = ~std::uint32_t{0};
 
-    std::vector<outbox::Topic> topics_;
+    outbox::ChunkWriter writer_;
+    std::vector<Known> topics_; ///< also of earlier transactions: they are often the same
     std::vector<Entry> entries_;
     std::vector<Frame> frames_;
     std::vector<std::uint32_t> slots_; ///< open addressing: indexes into entries_, some stale

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capture/compare.hpp"
 #include "capture/spec.hpp"
 #include "capture/transaction.hpp"
 #include "config/settings.hpp"
@@ -56,12 +57,19 @@ void prepare_scratch()
     last_row = new LastRow; // NOLINT: lives as long as the session
 }
 
-void pack_key(const KeyPart *parts, std::size_t count, TupleTableSlot *slot, StringInfo out)
+void pack_key(const KeyPart *parts, std::size_t count, HeapTuple row, TupleDesc shape, StringInfo out)
 {
     resetStringInfo(out);
     for (std::size_t i = 0; i < count; ++i) {
         bool null = false;
-        const Datum value = slot_getattr(slot, parts[i].number, &null);
+        const Datum value = heap_getattr(row, parts[i].number, shape, &null);
+        if (!null && parts[i].form.brief()) { // the usual ones go where they belong at once: their length is one byte
+            const int length_at = out->len;
+            appendStringInfoCharMacro(out, '\0');
+            parts[i].form.append(out, value);
+            out->data[length_at] = static_cast<char>(out->len - length_at - 1);
+            continue;
+        }
         resetStringInfo(&part);
         if (!null)
             parts[i].form.append(&part, value);
@@ -75,49 +83,22 @@ void pack_key(const KeyPart *parts, std::size_t count, TupleTableSlot *slot, Str
     }
 }
 
-/// Same bytes? A toast pointer is compared as it is: nothing is fetched.
-bool same(Datum before, Datum after, Form_pg_attribute column)
+/// Does `changed` have anything that this sync uses? It still describes the row when an earlier trigger of the same version has filled it.
+bool matters(const Spec &spec)
 {
-    if (column->attbyval)
-        return before == after;
-    if (column->attlen != -1)
-        return datumIsEqual(before, after, false, column->attlen);
-    const auto *const left = DatumGetPointer(before);
-    const auto *const right = DatumGetPointer(after);
-    const Size size = VARSIZE_ANY(left);
-    return size == VARSIZE_ANY(right) && memcmp(left, right, size) == 0;
+    for (std::size_t i = 0; i < spec.used.size() && i < static_cast<std::size_t>(changed.len); ++i) {
+        if ((static_cast<unsigned char>(spec.used[i]) & static_cast<unsigned char>(changed.data[i])) != 0)
+            return true;
+    }
+    return false;
 }
 
-/// Fills `changed` and tells whether any of the used attributes is among them, and whether one of the key's is.
-struct Difference {
-    bool used;
-    bool key;
-};
-Difference compare(const Spec &spec, TupleTableSlot *before, TupleTableSlot *after)
+bool key_changed(const Spec &spec)
 {
-    Difference difference{false, false};
-    const TupleDesc shape = before->tts_tupleDescriptor;
-    slot_getallattrs(before);
-    slot_getallattrs(after);
-    resetStringInfo(&changed);
-    unsigned byte = 0;
-    for (int i = 0; i < shape->natts; ++i) {
-        const Form_pg_attribute column = TupleDescAttr(shape, i);
-        const bool differs = !column->attisdropped && (before->tts_isnull[i] != after->tts_isnull[i] ||
-                                                       (!before->tts_isnull[i] && !same(before->tts_values[i], after->tts_values[i], column)));
-        byte |= differs ? 1U << (i % 8) : 0U;
-        if (i % 8 == 7 || i == shape->natts - 1) {
-            appendStringInfoCharMacro(&changed, static_cast<char>(byte));
-            const auto at = static_cast<std::size_t>(i / 8);
-            difference.used = difference.used || (at < spec.used.size() && (static_cast<unsigned char>(spec.used[at]) & byte) != 0);
-            byte = 0;
-        }
-    }
-    for (const KeyPart &column : spec.key) {
+    return std::any_of(spec.key.begin(), spec.key.end(), [](const KeyPart &column) {
         const auto bit = static_cast<std::size_t>(column.number - 1);
-        difference.key = difference.key || (static_cast<unsigned char>(changed.data[bit / 8]) >> (bit % 8) & 1U) != 0;
-    }
-    return difference;
+        return (static_cast<unsigned char>(changed.data[bit / 8]) >> (bit % 8) & 1U) != 0;
+    });
 }
 
 /// False: an update that changes nothing this sync uses.
@@ -126,21 +107,22 @@ bool describe(const Spec &spec, const TriggerData &trigger, RowChange &row)
     const KeyPart *const parts = spec.key.data();
     const std::size_t count = spec.key.size();
     const Spec *const sync = &spec;
-    TupleTableSlot *const before = trigger.tg_trigslot;
-    TupleTableSlot *const after = trigger.tg_newslot;
+    HeapTuple const before = trigger.tg_trigtuple;
+    HeapTuple const after = trigger.tg_newtuple;
+    const TupleDesc shape = RelationGetDescr(trigger.tg_relation);
     RowChange *const out = &row;
     return pg::call([=] {
         if (out->operation != Operation::update) {
-            pack_key(parts, count, before, &key);
+            pack_key(parts, count, before, shape, &key);
             return true;
         }
-        const Difference difference = compare(*sync, before, after);
+        compare(before, after, shape, &changed);
         out->has_changes = true;
-        if (!difference.used)
+        if (!matters(*sync))
             return false;
-        pack_key(parts, count, after, &key);
-        if (difference.key) {
-            pack_key(parts, count, before, &old_key);
+        pack_key(parts, count, after, shape, &key);
+        if (key_changed(*sync)) {
+            pack_key(parts, count, before, shape, &old_key);
             out->rekeyed = old_key.len != key.len || memcmp(old_key.data, key.data, static_cast<std::size_t>(key.len)) != 0;
         }
         return true;
@@ -195,16 +177,6 @@ void remember_row(const Spec &spec, const TriggerData &trigger, Operation operat
 }
 
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
-
-/// `changed` still describes the row when an earlier trigger of the same row version has filled it.
-bool matters(const Spec &spec)
-{
-    for (std::size_t i = 0; i < spec.used.size() && i < static_cast<std::size_t>(changed.len); ++i) {
-        if ((static_cast<unsigned char>(spec.used[i]) & static_cast<unsigned char>(changed.data[i])) != 0)
-            return true;
-    }
-    return false;
-}
 
 void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
 {

@@ -1,6 +1,7 @@
 #include "outbox/chunk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace autosync::outbox {
@@ -9,22 +10,19 @@ namespace {
 
 constexpr char format_version = 1;
 constexpr std::size_t header_reserve = 32; // version, time, counts
+constexpr std::size_t max_number = 10;     // bytes of a packed number
 
 // The first byte of an event.
 constexpr unsigned operation_bits = 0x07;
 constexpr unsigned rekeyed_bit = 0x08;
 constexpr unsigned changed_bit = 0x10;
 
-std::string pack_topic(const Topic &topic)
+inline char *put_number(char *to, std::uint64_t number)
 {
-    std::string out;
-    pack_number(out, topic.table);
-    pack_number(out, topic.targets.size());
-    for (const auto &target : topic.targets)
-        pack_text(out, target);
-    pack_text(out, topic.correlation_id);
-    pack_text(out, topic.origin);
-    return out;
+    for (; number >= 0x80; number >>= 7)
+        *to++ = static_cast<char>(static_cast<std::uint8_t>(number) | 0x80U);
+    *to++ = static_cast<char>(number);
+    return to;
 }
 
 /// Reads packed values; throws when the bytes end early.
@@ -108,11 +106,8 @@ Event read_event(Unpacker &in, std::size_t topics)
 
 void pack_number(std::string &out, std::uint64_t number)
 {
-    while (number >= 0x80) {
-        out.push_back(static_cast<char>(static_cast<std::uint8_t>(number) | 0x80U));
-        number >>= 7;
-    }
-    out.push_back(static_cast<char>(number));
+    std::array<char, max_number> bytes;
+    out.append(bytes.data(), static_cast<std::size_t>(put_number(bytes.data(), number) - bytes.data()));
 }
 
 void pack_text(std::string &out, std::string_view text)
@@ -121,28 +116,40 @@ void pack_text(std::string &out, std::string_view text)
     out.append(text);
 }
 
-bool ChunkWriter::add(std::uint32_t topic_id, const Topic &topic, const PackedEvent &event)
+std::string pack_topic(const Topic &topic)
+{
+    std::string out;
+    pack_number(out, topic.table);
+    pack_number(out, topic.targets.size());
+    for (const auto &target : topic.targets)
+        pack_text(out, target);
+    pack_text(out, topic.correlation_id);
+    pack_text(out, topic.origin);
+    return out;
+}
+
+bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const PackedEvent &event)
 {
     const std::size_t needed = event.key.size() + event.changed.size() + 16;
-    auto at = std::find(topic_ids_.rbegin(), topic_ids_.rend(), topic_id);
-    std::string new_topic;
-    if (at == topic_ids_.rend())
-        new_topic = pack_topic(topic);
-    if (events_ > 0 && header_reserve + topic_bytes_.size() + event_bytes_.size() + new_topic.size() + needed > capacity)
+    const std::size_t topics_before = topic_bytes_.size();
+    const auto at = std::find(topic_ids_.rbegin(), topic_ids_.rend(), topic_id);
+    const bool known = at != topic_ids_.rend();
+    if (!known)
+        topic_bytes_.append(topic);
+    if (events_ > 0 && header_reserve + topic_bytes_.size() + event_bytes_.size() + needed > capacity) {
+        topic_bytes_.resize(topics_before);
         return false;
-    std::size_t index = 0;
-    if (at == topic_ids_.rend()) {
-        index = topic_ids_.size();
-        topic_ids_.push_back(topic_id);
-        topic_bytes_ += new_topic;
-    } else {
-        index = static_cast<std::size_t>(topic_ids_.rend() - at) - 1;
     }
+    const std::size_t index = known ? static_cast<std::size_t>(topic_ids_.rend() - at) - 1 : topic_ids_.size();
+    if (!known)
+        topic_ids_.push_back(topic_id);
     const bool update = event.operation == Operation::update && !event.changed.empty();
-    event_bytes_.push_back(
-        static_cast<char>(static_cast<unsigned>(event.operation) | (event.rekeyed ? rekeyed_bit : 0U) | (update ? changed_bit : 0U)));
-    pack_number(event_bytes_, index);
-    pack_number(event_bytes_, event.key_columns);
+    std::array<char, 1 + 2 * max_number> head;
+    char *end = head.data();
+    *end++ = static_cast<char>(static_cast<unsigned>(event.operation) | (event.rekeyed ? rekeyed_bit : 0U) | (update ? changed_bit : 0U));
+    end = put_number(end, index);
+    end = put_number(end, event.key_columns);
+    event_bytes_.append(head.data(), static_cast<std::size_t>(end - head.data()));
     event_bytes_.append(event.key);
     if (update)
         pack_text(event_bytes_, event.changed);
@@ -150,22 +157,30 @@ bool ChunkWriter::add(std::uint32_t topic_id, const Topic &topic, const PackedEv
     return true;
 }
 
-std::string ChunkWriter::take(std::int64_t captured_at)
+const std::string &ChunkWriter::take(std::int64_t captured_at)
 {
-    std::string out;
-    out.reserve(header_reserve + topic_bytes_.size() + event_bytes_.size());
-    out.push_back(format_version);
-    for (unsigned shift = 0; shift < 64; shift += 8)
-        out.push_back(static_cast<char>(static_cast<std::uint64_t>(captured_at) >> shift & 0xffU));
-    pack_number(out, topic_ids_.size());
-    out += topic_bytes_;
-    pack_number(out, events_);
-    out += event_bytes_;
+    std::array<char, 9 + max_number> head{format_version};
+    for (unsigned i = 0; i < 8; ++i)
+        head[i + 1] = static_cast<char>(static_cast<std::uint64_t>(captured_at) >> (8 * i) & 0xffU);
+    const char *const end = put_number(head.data() + 9, topic_ids_.size());
+    if (taken_.capacity() > 8 * capacity) // one huge key must not hold memory for ever
+        taken_ = {};
+    taken_.assign(head.data(), static_cast<std::size_t>(end - head.data()));
+    taken_ += topic_bytes_;
+    pack_number(taken_, events_);
+    taken_ += event_bytes_;
+    clear();
+    return taken_;
+}
+
+void ChunkWriter::clear() noexcept
+{
     topic_ids_.clear();
     topic_bytes_.clear();
     event_bytes_.clear();
     events_ = 0;
-    return out;
+    if (event_bytes_.capacity() > 8 * capacity)
+        event_bytes_ = {};
 }
 
 Chunk read_chunk(std::string_view bytes)

@@ -47,21 +47,25 @@ struct PackedEvent {
 
 void pack_number(std::string &out, std::uint64_t number); ///< LEB128
 void pack_text(std::string &out, std::string_view text);  ///< length, bytes
+[[nodiscard]] std::string pack_topic(const Topic &topic);
 
-/// Appends events until the chunk is full; then take() it and start anew.
+/// Appends events until the chunk is full; then take() it and start anew. Kept from one transaction to the next: most write one small chunk.
 class ChunkWriter final {
 public:
     static constexpr std::size_t capacity = 7'900; ///< bytes: with row overhead it still fits a page uncompressed
 
-    /// False when it does not fit any more (an event on its own always fits). `topic_id` names the topic among the caller's.
-    [[nodiscard]] bool add(std::uint32_t topic_id, const Topic &topic, const PackedEvent &event);
+    /// False when it does not fit any more (an event on its own always fits). `topic_id` names the packed topic among the caller's.
+    [[nodiscard]] bool add(std::uint32_t topic_id, std::string_view topic, const PackedEvent &event);
     [[nodiscard]] bool empty() const noexcept { return events_ == 0; }
-    [[nodiscard]] std::string take(std::int64_t captured_at); ///< captured_at: µs since 2000-01-01, as TimestampTz
+    /// The chunk, until the next call. captured_at: µs since 2000-01-01, as TimestampTz.
+    [[nodiscard]] const std::string &take(std::int64_t captured_at);
+    void clear() noexcept;
 
 private:
     std::vector<std::uint32_t> topic_ids_;
     std::string topic_bytes_;
     std::string event_bytes_;
+    std::string taken_;
     std::uint32_t events_ = 0;
 };
 

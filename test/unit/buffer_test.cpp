@@ -184,9 +184,25 @@ TEST(Buffer, CountsWhatMadeIndexesInvalid)
     EXPECT_NE(scene.buffer.generation(), first);
     EXPECT_EQ(scene.buffer.epoch(), epoch);
     scene.buffer.clear();
-    EXPECT_NE(scene.buffer.epoch(), epoch);
     EXPECT_TRUE(scene.buffer.empty());
     EXPECT_EQ(scene.buffer.bytes(), 0U);
+}
+
+TEST(Buffer, KeepsTopicsFromOneTransactionToTheNextUntilTheyAreTooMany)
+{
+    Buffer buffer;
+    const auto epoch = buffer.epoch();
+    const auto kept = buffer.intern({1, {"graph"}, "", ""});
+    buffer.clear();
+    EXPECT_EQ(buffer.epoch(), epoch);
+    EXPECT_EQ(buffer.topic(kept), (Topic{1, {"graph"}, "", ""}));
+    EXPECT_EQ(buffer.intern({1, {"graph"}, "", ""}), kept);
+    for (unsigned request = 0; request < 1000; ++request) {
+        (void) buffer.intern({1, {"graph"}, "request " + std::to_string(request), ""});
+        buffer.clear();
+    }
+    EXPECT_NE(buffer.epoch(), epoch);
+    EXPECT_LT(buffer.intern({2, {"graph"}, "", ""}), 20U);
 }
 
 /// Against a model that keeps a plain list per level.

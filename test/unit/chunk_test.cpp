@@ -27,10 +27,10 @@ std::string sample()
     ChunkWriter writer;
     const auto key = packed({"42"});
     const auto pair = packed({"1", std::string(300, 'x')});
-    EXPECT_TRUE(writer.add(7, orders, {Operation::insert, false, 1, key, {}}));
-    EXPECT_TRUE(writer.add(9, customers, {Operation::update, false, 2, pair, std::string_view{"\x05\x80", 2}}));
-    EXPECT_TRUE(writer.add(7, orders, {Operation::remove, true, 1, key, {}}));
-    EXPECT_TRUE(writer.add(9, customers, {Operation::truncate, false, 0, {}, {}}));
+    EXPECT_TRUE(writer.add(7, pack_topic(orders), {Operation::insert, false, 1, key, {}}));
+    EXPECT_TRUE(writer.add(9, pack_topic(customers), {Operation::update, false, 2, pair, std::string_view{"\x05\x80", 2}}));
+    EXPECT_TRUE(writer.add(7, pack_topic(orders), {Operation::remove, true, 1, key, {}}));
+    EXPECT_TRUE(writer.add(9, pack_topic(customers), {Operation::truncate, false, 0, {}, {}}));
     return writer.take(-5);
 }
 
@@ -56,7 +56,7 @@ TEST(Chunk, AnyBytesMayBeAKey)
 {
     const std::string odd{"\0\xff\"\\\n", 5};
     ChunkWriter writer;
-    ASSERT_TRUE(writer.add(0, orders, {Operation::insert, false, 2, packed({odd, ""}), {}}));
+    ASSERT_TRUE(writer.add(0, pack_topic(orders), {Operation::insert, false, 2, packed({odd, ""}), {}}));
     EXPECT_EQ(read_chunk(writer.take(0)).events.front().key, (std::vector<std::string>{odd, ""}));
 }
 
@@ -77,9 +77,9 @@ TEST(Chunk, FitsAPageUnlessOneKeyDoesNot)
         const auto key = packed({std::to_string(i)});
         const PackedEvent event{Operation::insert, false, 1, key, {}};
         const auto topic = static_cast<std::uint32_t>(i % 3);
-        if (!writer.add(topic, topic == 0 ? orders : customers, event)) {
+        if (!writer.add(topic, pack_topic(topic == 0 ? orders : customers), event)) {
             take();
-            ASSERT_TRUE(writer.add(topic, topic == 0 ? orders : customers, event));
+            ASSERT_TRUE(writer.add(topic, pack_topic(topic == 0 ? orders : customers), event));
         }
     }
     take();
@@ -87,8 +87,8 @@ TEST(Chunk, FitsAPageUnlessOneKeyDoesNot)
     EXPECT_LT(chunks, 14U) << "about eight bytes an event";
 
     const auto huge = packed({std::string(100'000, 'k')});
-    ASSERT_TRUE(writer.add(0, orders, {Operation::insert, false, 1, huge, {}}));
-    EXPECT_FALSE(writer.add(0, orders, {Operation::insert, false, 1, packed({"1"}), {}}));
+    ASSERT_TRUE(writer.add(0, pack_topic(orders), {Operation::insert, false, 1, huge, {}}));
+    EXPECT_FALSE(writer.add(0, pack_topic(orders), {Operation::insert, false, 1, packed({"1"}), {}}));
     EXPECT_EQ(read_chunk(writer.take(1)).events.front().key.front().size(), 100'000U);
 }
 
