@@ -31,6 +31,7 @@ bool read_element(ondemand::object element, std::size_t position, Answer &answer
     std::uint64_t index = position; // unless it says otherwise
     Vector vector;
     std::size_t dimensions = 0;
+    bool has_vector = false;
     for (auto field : element) {
         std::string_view name;
         if (field.unescaped_key().get(name) != simdjson::SUCCESS)
@@ -43,6 +44,7 @@ bool read_element(ondemand::object element, std::size_t position, Answer &answer
                 return false;
         } else if (name == "embedding") {
             ondemand::json_type type{};
+            has_vector = true;
             if (value.type().get(type) != simdjson::SUCCESS)
                 return false;
             if (type == ondemand::json_type::string) {
@@ -67,7 +69,7 @@ bool read_element(ondemand::object element, std::size_t position, Answer &answer
                 bad = "the embedder answers with a vector that is no list of finite numbers";
         }
     }
-    if (index >= answer.vectors.size() || answer.vectors[index] != nullptr)
+    if (!has_vector || index >= answer.vectors.size() || answer.vectors[index] != nullptr)
         return false;
     if (answer.dimensions == 0)
         answer.dimensions = dimensions;

@@ -197,11 +197,10 @@ private:
             return verdict;
         }
         size_ = answer.dimensions;
-        if (found_) {
-            const auto wrong = misfit(*found_, size_);
-            return wrong.empty() ? index() : refused(wrong);
-        }
-        return create();
+        const auto wrong = found_ ? misfit(*found_, size_) : "";
+        auto next = !wrong.empty() ? refused(wrong) : found_ ? index() : create();
+        next.usage = verdict.usage;
+        return next;
     }
 
     Verdict create()
