@@ -7,7 +7,7 @@ import subprocess
 from machine import add_sync, cpu, make_table, one, row_values, server_command, session, wal
 
 SINGLE = 150        # single-row transactions counted
-WARM = 15           # and not counted before, for caches and plans
+WARM = 300          # and not counted before: caches and plans are there, and no index is a single page any more
 BULK = 4_000        # rows of one statement under callgrind
 TIMED = 50_000      # rows of one statement on the clock
 OPERATIONS = ("insert", "update", "delete")
@@ -60,41 +60,33 @@ def single(operation, table, number):
     return f"DELETE FROM {table} WHERE id = {number}"
 
 
-def counted_script(ways):
+def counted_script(way):
     """Statements, one per line, with a mark before and behind each stretch that counts; and the names of the stretches."""
     mark = "SELECT pg_backend_pid()"
     lines, stretches = [], []
-    for way in ways:
-        table = f"cap_{way}"
-        for operation in OPERATIONS:
-            lines += [single(operation, table, i) for i in range(1, WARM + 1)]
-            lines += [mark, *(single(operation, table, i) for i in range(WARM + 1, WARM + SINGLE + 1)), mark]
-            stretches += [None, (way, operation, "single")]
-        for operation in OPERATIONS:
-            lines += [statement(operation, table, 1, WARM)]
-            lines += [mark, statement(operation, table, WARM + 1, WARM + BULK), mark]
-            stretches += [None, (way, operation, "bulk")]
+    table = f"cap_{way}"
+    for operation in OPERATIONS:
+        lines += [single(operation, table, i) for i in range(1, WARM + 1)]
+        lines += [mark, *(single(operation, table, i) for i in range(WARM + 1, WARM + SINGLE + 1)), mark]
+        stretches += [None, (way, operation, "single")]
+    for operation in OPERATIONS:
+        lines += [statement(operation, table, 1, WARM)]
+        lines += [mark, statement(operation, table, WARM + 1, WARM + BULK), mark]
+        stretches += [None, (way, operation, "bulk")]
     return "\n".join(lines) + "\n", stretches
 
 
-def count_instructions(ways):
-    """{(way, operation, kind): instructions per row}; empty without valgrind. The library comes when the trigger fires: without launcher and
-    worker, the shared memory of a preloaded one would only be searched in vain, at every commit."""
-    if shutil.which("valgrind") is None:
-        print("\nvalgrind is not installed: no instruction counts\n")
-        return {}
-    script, stretches = counted_script(ways)
+def count_way(way):
+    """{(way, operation, kind): instructions per row} of one session, in which only this way of capturing is ever used: what it leaves behind
+    in a session would else be charged to the next."""
+    script, stretches = counted_script(way)
     root = os.environ["PGHOST"]
     postgres = os.path.join(os.environ["PATH"].split(":")[0], "postgres")
-    server_command("stop")
-    try:
-        with open(os.path.join(root, "callgrind.log"), "w", encoding="utf-8") as log:
-            valgrind = ["valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid", f"--callgrind-out-file={root}/callgrind.out"]
-            single_user = [postgres, "--single", "-c", "shared_preload_libraries=", "-D", os.environ["AUTOSYNC_DATA"], "bench"]
-            subprocess.run(["scripts/postgres", "run", *valgrind, *single_user],
-                           input=script.encode(), stdout=subprocess.DEVNULL, stderr=log, timeout=1800, check=True)
-    finally:
-        server_command("start")
+    with open(os.path.join(root, "callgrind.log"), "w", encoding="utf-8") as log:
+        valgrind = ["valgrind", "--tool=callgrind", "--dump-before=pg_backend_pid", f"--callgrind-out-file={root}/callgrind.out"]
+        single_user = [postgres, "--single", "-c", "shared_preload_libraries=", "-D", os.environ["AUTOSYNC_DATA"], "bench"]
+        subprocess.run(["scripts/postgres", "run", *valgrind, *single_user],
+                       input=script.encode(), stdout=subprocess.DEVNULL, stderr=log, timeout=1800, check=True)
     counts = {}
     dumps = sorted(glob.glob(f"{root}/callgrind.out.*"), key=lambda name: int(name.rsplit(".", 1)[1]))
     for dump, stretch in zip(dumps, stretches):
@@ -104,6 +96,19 @@ def count_instructions(ways):
             counts[stretch] = total / (SINGLE if stretch[2] == "single" else BULK)
         os.remove(dump)
     return counts
+
+
+def count_instructions(ways):
+    """{(way, operation, kind): instructions per row}; empty without valgrind. The library comes when the trigger fires: without launcher and
+    worker, the shared memory of a preloaded one would only be searched in vain, at every commit."""
+    if shutil.which("valgrind") is None:
+        print("\nvalgrind is not installed: no instruction counts\n")
+        return {}
+    server_command("stop")
+    try:
+        return {stretch: count for way in ways for stretch, count in count_way(way).items()}
+    finally:
+        server_command("start")
 
 
 def measure_times(ways):

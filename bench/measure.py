@@ -6,10 +6,12 @@ import sys
 
 import capture
 import delivery
+import memory
 import reading
 from machine import InstantServer, one, session
 
 PARTS = ("capture", "reading", "delivery", "latency")
+MORE = ("memory",)  # takes long: only when asked for
 NAMES = {"outbox": "plpgsql outbox", "pgq": "PgQ logutriga"}
 
 
@@ -33,9 +35,9 @@ def machine():
 
 def main(program, port, *parts):
     wanted = parts or PARTS
-    unknown = set(wanted) - set(PARTS)
+    unknown = set(wanted) - set(PARTS + MORE)
     if unknown:
-        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS + MORE)}")
     with session("postgres") as connection:
         one(connection, "CREATE DATABASE bench")
     with session() as connection:
@@ -53,6 +55,8 @@ def main(program, port, *parts):
             delivery.measure_throughput(table, server)
         if "latency" in wanted:
             delivery.measure_latency(table, server)
+        if "memory" in wanted:
+            memory.measure(table, server)
     finally:
         server.stop()
 
