@@ -72,7 +72,7 @@ CREATE TABLE autosync.exceptions (
     PRIMARY KEY (instance, target, source, key)
 );
 CREATE INDEX exceptions_due ON autosync.exceptions (instance, target, next_attempt_at) WHERE status IN ('PENDING', 'RETRYING');
-COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters.';
+COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters. verb confirm: it has arrived, or will by itself, but an unanswered request may still be applied on top of that, so it is delivered once more after a quiet while.';
 
 CREATE TABLE autosync.jobs (
     instance     int8 NOT NULL,
@@ -101,6 +101,16 @@ CREATE TABLE autosync.sync_state (
     PRIMARY KEY (instance, target, source)
 );
 COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen.';
+
+CREATE TABLE autosync.token_use (
+    instance int8 NOT NULL,
+    target   name NOT NULL,
+    source   oid NOT NULL,
+    day      date NOT NULL,
+    tokens   int8 NOT NULL,
+    PRIMARY KEY (instance, target, source)
+);
+COMMENT ON TABLE autosync.token_use IS 'Per sync with the option max_tokens_per_day: tokens embedded on the last day (UTC) on which there were any.';
 
 CREATE TABLE autosync.target_state (
     instance  int8 NOT NULL,
@@ -142,6 +152,16 @@ COMMENT ON FUNCTION autosync.neo4j_validator(text[], oid) IS 'Checks options of 
 CREATE FOREIGN DATA WRAPPER autosync_neo4j VALIDATOR autosync.neo4j_validator;
 COMMENT ON FOREIGN DATA WRAPPER autosync_neo4j IS 'Targets: Neo4j servers, reached over HTTP. Server options: url, database and the common ones; user mapping: username, password or bearer_token, each also as …_file.';
 
+CREATE FUNCTION autosync.qdrant_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_qdrant_validator';
+COMMENT ON FUNCTION autosync.qdrant_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_qdrant, see neo4j_validator().';
+CREATE FOREIGN DATA WRAPPER autosync_qdrant VALIDATOR autosync.qdrant_validator;
+COMMENT ON FOREIGN DATA WRAPPER autosync_qdrant IS 'Targets: Qdrant servers, for rows as vectors. Server options: url, embedder (a server of autosync_openai) or embed_url, model, dimensions, distance and the common ones; user mapping: api_key, embed_api_key, each also as …_file.';
+
+CREATE FUNCTION autosync.openai_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_openai_validator';
+COMMENT ON FUNCTION autosync.openai_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_openai, see neo4j_validator().';
+CREATE FOREIGN DATA WRAPPER autosync_openai VALIDATOR autosync.openai_validator;
+COMMENT ON FOREIGN DATA WRAPPER autosync_openai IS 'OpenAI-compatible APIs that turn texts into vectors, for targets of autosync_qdrant to name in their option embedder; nothing is synced to them. Server options: url, organization, model, max_inputs, max_tokens_per_request; user mapping: api_key or api_key_file.';
+
 CREATE FUNCTION autosync.test_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_test_validator';
 COMMENT ON FUNCTION autosync.test_validator(text[], oid) IS 'Checks options of servers of autosync_test, see neo4j_validator().';
 CREATE FOREIGN DATA WRAPPER autosync_test VALIDATOR autosync.test_validator;
@@ -156,7 +176,7 @@ ALTER EVENT TRIGGER autosync_check_declaration ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER autosync_check_declaration IS 'See autosync.check_declaration().';
 
 CREATE FUNCTION autosync.add_target(name name, url text, options jsonb DEFAULT '{}') RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_target';
-COMMENT ON FUNCTION autosync.add_target(name, text, jsonb) IS 'Declares a target: a foreign server, its user mapping for PUBLIC, and this database as one that delivers; then looks whether the server answers (a WARNING if not). The scheme of the URL names the kind: neo4j://, neo4j+s://, bolt:// or http(s):// for Neo4j, test:// for the embedded kind. options: those of the server and of the user mapping. Errors: 42710 the name is taken, 42501 no USAGE on the wrapper, HV00D unknown option, 22023 malformed value.';
+COMMENT ON FUNCTION autosync.add_target(name, text, jsonb) IS 'Declares a target: a foreign server, its user mapping for PUBLIC, and this database as one that delivers; then looks whether the server answers (a WARNING if not). The scheme of the URL names the kind: neo4j://, neo4j+s://, bolt:// or http(s):// for Neo4j, qdrant:// or qdrants:// for Qdrant, test:// for the embedded kind; openai:// (openai+http:// without TLS) declares an embedding service, which targets of Qdrant name in their option embedder. options: those of the server and of the user mapping. Errors: 42710 the name is taken, 42501 no USAGE on the wrapper, HV00D unknown option, 22023 malformed value.';
 
 CREATE FUNCTION autosync.adopt_database() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_adopt_database';
 COMMENT ON FUNCTION autosync.adopt_database() IS 'This database is not a copy (any more): begin to deliver. For its owner, after CREATE SERVER by hand, a restore, a copy or an upgrade. A database that was never adopted is delivered as a whole. Error: 42501 not the owner of the database.';
@@ -235,7 +255,7 @@ FROM (
            x.last_error, x.created_at, x.updated_at, x.next_attempt_at
     FROM autosync.exceptions AS x
     LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
-    WHERE x.instance IN (SELECT i.id FROM autosync.instance AS i)
+    WHERE x.instance IN (SELECT i.id FROM autosync.instance AS i) AND x.verb IS DISTINCT FROM 'confirm'
       AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
 ) AS e
 LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
@@ -271,13 +291,14 @@ CREATE FUNCTION autosync.target_rows(
     OUT target name, OUT kind text, OUT state text, OUT pending bigint, OUT retrying bigint, OUT failed bigint, OUT waiting_auth bigint,
     OUT delivered bigint, OUT requests bigint, OUT bytes bigint, OUT oldest_pending_time timestamptz, OUT latency_p50 interval, OUT latency_p95 interval,
     OUT latency_p99 interval, OUT last_success_time timestamptz, OUT last_error text, OUT last_error_time timestamptz, OUT next_attempt_time timestamptz,
-    OUT stats_reset timestamptz)
+    OUT stats_reset timestamptz, OUT embedded_texts bigint, OUT embedded_tokens bigint, OUT embed_requests bigint, OUT embed_skipped bigint)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_target_rows';
 COMMENT ON FUNCTION autosync.target_rows() IS 'The rows of the view stat_targets.';
 
 CREATE VIEW autosync.stat_targets AS
 SELECT t.target, t.state, t.pending, t.retrying, t.failed, t.waiting_auth, t.delivered, t.requests, t.bytes, t.oldest_pending_time, t.latency_p50,
-       t.latency_p95, t.latency_p99, t.last_success_time, t.last_error, t.last_error_time, t.next_attempt_time, t.stats_reset
+       t.latency_p95, t.latency_p99, t.last_success_time, t.last_error, t.last_error_time, t.next_attempt_time, t.stats_reset,
+       t.embedded_texts, t.embedded_tokens, t.embed_requests, t.embed_skipped
 FROM autosync.target_rows() AS t;
 COMMENT ON VIEW autosync.stat_targets IS 'How each target of this database is doing.';
 COMMENT ON COLUMN autosync.stat_targets.state IS 'active, paused, backing_off, unreachable, unauthorized, no_worker (nothing delivers what is pending) or not_adopted (a copy of a database does not deliver).';
@@ -288,6 +309,10 @@ COMMENT ON COLUMN autosync.stat_targets.delivered IS 'Entities delivered since s
 COMMENT ON COLUMN autosync.stat_targets.bytes IS 'Sent since stats_reset, headers not counted.';
 COMMENT ON COLUMN autosync.stat_targets.latency_p50 IS 'From commit to the target''s confirmation, median of the last 1,000 deliveries.';
 COMMENT ON COLUMN autosync.stat_targets.next_attempt_time IS 'While the target backs off: when it is tried again.';
+COMMENT ON COLUMN autosync.stat_targets.embedded_texts IS 'Texts turned into vectors since stats_reset.';
+COMMENT ON COLUMN autosync.stat_targets.embedded_tokens IS 'Tokens of these, as the embedder counted them.';
+COMMENT ON COLUMN autosync.stat_targets.embed_requests IS 'Requests to the embedder since stats_reset.';
+COMMENT ON COLUMN autosync.stat_targets.embed_skipped IS 'Texts since stats_reset whose vector was at hand: unchanged, the same as another one, or embedded before.';
 
 CREATE FUNCTION autosync.worker_rows(
     OUT pid int, OUT datname name, OUT state text, OUT events_per_second double precision, OUT current_target name)
@@ -335,7 +360,7 @@ COMMENT ON FUNCTION autosync.discard(name, regclass, text) IS 'Gives dead letter
 
 CREATE FUNCTION autosync.wait_delivered(target name DEFAULT NULL, timeout interval DEFAULT '30s') RETURNS bool
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_wait_delivered';
-COMMENT ON FUNCTION autosync.wait_delivered(name, interval) IS 'Waits until what was committed before the call, rows that DDL changed included, has arrived at the target (NULL: at all). False when the timeout has passed or, at once, when there are dead letters. Errors: 25001 in a transaction that has itself changed synced rows, 55000 in a database that is not adopted.';
+COMMENT ON FUNCTION autosync.wait_delivered(name, interval) IS 'Waits until what was committed before the call, rows that DDL changed included, has arrived at the target (NULL: at all). What is only confirmed once more, after a request that was left unanswered, is not waited for. False when the timeout has passed or, at once, when there are dead letters. Errors: 25001 in a transaction that has itself changed synced rows, 55000 in a database that is not adopted.';
 
 CREATE FUNCTION autosync.preview(source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text)
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_preview';

@@ -150,7 +150,7 @@ void use(std::string &bitmap, AttrNumber number)
     bitmap[bit / 8] = static_cast<char>(static_cast<unsigned char>(bitmap[bit / 8]) | 1U << (bit % 8));
 }
 
-/// The columns an update must touch to matter: sent, key, foreign keys, and whatever a condition may mention.
+/// The columns an update must touch to matter: sent, key, foreign keys, and whatever an expression may mention.
 std::string used_columns(Relation relation, const Options &options, const std::vector<AttrNumber> &key)
 {
     const TupleDesc shape = RelationGetDescr(relation);
@@ -159,25 +159,29 @@ std::string used_columns(Relation relation, const Options &options, const std::v
         const auto found = options.find(name);
         return found == options.end() ? std::string{} : found->second;
     };
-    const std::string filter = option("filter");
-    // Whoever mentions the table in a condition may mean the whole row.
-    const bool whole_row = filter.find(NameStr(relation->rd_rel->relname)) != std::string::npos;
+    const std::string expressions = option("filter") + "\n" + option("embed_expression");
+    // Whoever mentions the table in an expression may mean the whole row.
+    const bool whole_row = expressions.find(NameStr(relation->rd_rel->relname)) != std::string::npos;
     const auto list_of = [&](const char *name) {
         const auto found = options.find(name);
         return found == options.end() ? std::vector<std::string>{} : config::parse_columns(found->second);
     };
-    const auto listed = list_of("columns");
+    const bool vectors = config::gives_vectors(options);
+    const auto listed = list_of(vectors && options.contains("payload") ? "payload" : "columns");
     const auto excluded = list_of("exclude");
+    const auto of_vectors = vectors ? config::vector_columns(options) : std::vector<std::string>{};
     const auto has = [](const std::vector<std::string> &names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
     for (int i = 0; i < shape->natts; ++i) {
         const Form_pg_attribute column = TupleDescAttr(shape, i);
         const std::string_view name = NameStr(column->attname);
         const bool sent = listed.empty() ? !has(excluded, name) : has(listed, name);
-        if (!column->attisdropped && (sent || whole_row || filter.find(name) != std::string::npos))
+        if (!column->attisdropped && (sent || whole_row || has(of_vectors, name) || expressions.find(name) != std::string::npos))
             use(used, column->attnum);
     }
     for (const AttrNumber number : key)
         use(used, number);
+    if (vectors) // foreign keys mean nothing to it
+        return used;
     const List *const foreign_keys = pg::call([relation] { return RelationGetFKeyList(relation); });
     for (int i = 0; i < list_length(foreign_keys); ++i) {
         const auto *const foreign_key = static_cast<const ForeignKeyCacheInfo *>(list_nth(foreign_keys, i));

@@ -25,8 +25,13 @@ std::string shown(const Table &table) { return '"' + source_name(table.schema, t
 
 std::vector<const Attribute *> named_columns(const Table &table, std::string_view option, const std::string &list)
 {
+    return named_columns(table, option, parse_columns(list));
+}
+
+std::vector<const Attribute *> named_columns(const Table &table, std::string_view option, const std::vector<std::string> &wanted)
+{
     std::vector<const Attribute *> found;
-    for (const auto &name : parse_columns(list)) {
+    for (const auto &name : wanted) {
         const auto *const attribute = table.attribute(name);
         if (attribute == nullptr) {
             std::vector<std::string_view> names;

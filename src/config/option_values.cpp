@@ -91,7 +91,9 @@ std::string options_to_json(const Options &options)
     auto result = nlohmann::ordered_json::object();
     for (const auto &[name, value] : options) {
         const auto found = std::ranges::find(table, name, &Option::name);
-        const bool structured = found != table.end() && (found->type == OptionType::object || found->type == OptionType::columns);
+        using enum OptionType;
+        const bool structured =
+            found != table.end() && (found->type == object || found->type == columns || found->type == vectors || found->type == vector);
         // Only an object or a list: a condition that happens to be JSON stays text.
         const auto parsed = structured && value.find_first_of("{[") == 0 ? parse_json(value) : std::nullopt;
         result[name] = parsed ? *parsed : nlohmann::ordered_json(value);
@@ -99,14 +101,30 @@ std::string options_to_json(const Options &options)
     return result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+std::string_view kind_of_url(std::string_view url)
+{
+    const auto scheme = trimmed(url.substr(0, url.find(':')));
+    const auto base = lower(scheme.substr(0, scheme.find('+')));
+    const bool bare = base.size() == scheme.size();
+    const bool secure = scheme.ends_with("+s") || scheme.ends_with("+ssc");
+    if ((base == "neo4j" || base == "bolt") && (bare || secure))
+        return "neo4j";
+    if ((base == "qdrant" && (bare || secure)) || (base == "qdrants" && bare))
+        return "qdrant";
+    if (base == "openai" && (bare || scheme.ends_with("+http")))
+        return "openai";
+    return base == "test" && bare ? "test" : "";
+}
+
 std::optional<std::string> http_url(std::string_view url)
 {
     const auto parts = split_url(trimmed(url));
-    if (!parts)
+    const auto kind = kind_of_url(url);
+    if (!parts || kind.empty() || kind == "test")
         return std::nullopt;
-    const bool secure = parts->scheme.ends_with("+s") || parts->scheme.ends_with("+ssc");
-    if (const auto base = parts->scheme.substr(0, parts->scheme.find('+')); (base != "neo4j" && base != "bolt") || (!secure && base != parts->scheme))
-        return std::nullopt;
+    const bool secure = parts->scheme.ends_with("+s") || parts->scheme.ends_with("+ssc") || parts->scheme == "qdrants";
+    if (kind == "openai") // with its path; without TLS only when said
+        return (parts->scheme == "openai" ? "https://" : "http://") + std::string{parts->rest};
     auto authority = parts->rest.substr(0, parts->rest.find_first_of("/?#"));
     if (const auto at = authority.rfind('@'); at != std::string_view::npos)
         authority.remove_prefix(at + 1);
@@ -116,7 +134,9 @@ std::optional<std::string> http_url(std::string_view url)
     // Aura answers HTTPS at its ordinary port; a server of one's own at Neo4j's.
     const bool aura = host.ends_with(".databases.neo4j.io");
     std::string result = (secure ? "https://" : "http://") + std::string{host};
-    if (port.empty() || port == "7687")
+    if (kind == "qdrant")
+        result += ":" + (port.empty() || port == "6334" ? std::string{"6333"} : std::string{port}); // 6334 is that of gRPC
+    else if (port.empty() || port == "7687")
         result += aura ? "" : secure ? ":7473" : ":7474";
     else
         result += ":" + std::string{port};

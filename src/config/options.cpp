@@ -14,31 +14,49 @@ namespace {
 using enum OptionType;
 
 constexpr double day = 86'400'000;
+constexpr double most_whole = 2'000'000'000;
+constexpr std::string_view targets = "neo4j,test,qdrant"; // not those that only serve them
+constexpr std::string_view secret_file = "file below autosync.secrets_directory that holds it";
 
 // Sorted by level, then as a reader looks for them. An option exists only when something obeys it.
 constexpr std::array table{
-    Option{"url", url, "neo4j", "server", "", "", "HTTP URL of the server, http://host:7474 or https://host"},
+    Option{"url", url, "neo4j,qdrant", "server", "", "", "HTTP URL of the server, http://host:7474, http://host:6333 or https://host"},
+    Option{"url", url, "openai", "server", "", "", "base URL of an OpenAI-compatible API, https://api.openai.com/v1"},
     Option{"database", text, "neo4j", "server", "", "=neo4j", "database at the server"},
+    Option{"embedder", text, "qdrant", "server", "", "", "server of autosync_openai that turns texts into vectors"},
+    Option{"embed_url", url, "qdrant", "server", "", "", "base URL of an OpenAI-compatible API, in place of a server for it"},
+    Option{"organization", text, "openai", "server", "", "", "sent as OpenAI-Organization"},
+    Option{"model", text, "qdrant", "server,sync", "", "", "embedding model; default: that of the embedder's server"},
+    Option{"model", text, "openai", "server", "", "", "embedding model, unless the target or the sync names one"},
+    Option{"dimensions", integer, "qdrant", "server,sync", "", "", "length of the vectors; default: the model's own", 1, 65'536},
+    Option{"distance", choice, "qdrant", "server", "Cosine,Dot,Euclid,Manhattan", "=Cosine", "how the vectors of a new collection are compared"},
+    Option{"max_inputs", integer, "qdrant,openai", "server", "", "=2048", "most texts in one request to the embedder", 1, 100'000},
+    Option{"max_tokens_per_request", integer, "qdrant,openai", "server", "", "=200000", "most tokens in it, as estimated", 1, most_whole},
     Option{"fail", text, "test", "server", "", "", "POSIX regular expression: what matches it, in a document or a key, is refused"},
-    Option{"enabled", boolean, "*", "server,sync", "", "enabled", "off: nothing is captured for it"},
-    Option{"batch_size", integer, "*", "server,sync", "", "batch_size", "most entities in one request", 1, 100'000},
-    Option{"max_in_flight", integer, "*", "server", "", "max_in_flight", "most requests under way at once", 1, 64},
-    Option{"max_attempts", integer, "*", "server,sync", "", "max_attempts", "attempts for an entity that the target refuses", 1, 1'000},
-    Option{"retry_initial_delay", duration, "*", "server", "", "retry_initial_delay", "pause after the first failure, doubled with each", 1, day},
-    Option{"retry_max_delay", duration, "*", "server", "", "retry_max_delay", "longest pause between attempts", 1, day},
-    Option{"request_timeout", duration, "*", "server", "", "request_timeout", "longest time one request may take", 1, day},
-    Option{"rate_limit", number, "*", "server", "", "=0", "requests per second, 0 for no limit", 0, 1'000'000},
+    Option{"enabled", boolean, targets, "server,sync", "", "enabled", "off: nothing is captured for it"},
+    Option{"batch_size", integer, targets, "server,sync", "", "batch_size", "most entities in one request", 1, 100'000},
+    Option{"max_in_flight", integer, targets, "server", "", "max_in_flight", "most requests under way at once", 1, 64},
+    Option{"max_attempts", integer, targets, "server,sync", "", "max_attempts", "attempts for an entity that the target refuses", 1, 1'000},
+    Option{"retry_initial_delay", duration, targets, "server", "", "retry_initial_delay", "pause after the first failure, doubled with each", 1, day},
+    Option{"retry_max_delay", duration, targets, "server", "", "retry_max_delay", "longest pause between attempts", 1, day},
+    Option{"request_timeout", duration, targets, "server", "", "request_timeout", "longest time one request may take", 1, day},
+    Option{"rate_limit", number, targets, "server", "", "=0", "requests per second, 0 for no limit", 0, 1'000'000},
     Option{"sslmode", choice, "*", "server", "verify-full,verify-ca,require", "=verify-full", "how the server's certificate is checked"},
     Option{"sslrootcert", text, "*", "server", "", "", "file with the certificate authorities to trust"},
     Option{"sslcert", text, "*", "server", "", "", "file with the client certificate"},
     Option{"sslkey", text, "*", "server", "", "", "file with the key of the client certificate"},
 
     Option{"username", text, "neo4j", "mapping", "", "", "user name at the server"},
-    Option{"username_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+    Option{"username_file", text, "neo4j", "mapping", "", "", secret_file},
     Option{"password", text, "neo4j", "mapping", "", "", "password of that user"},
-    Option{"password_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+    Option{"password_file", text, "neo4j", "mapping", "", "", secret_file},
     Option{"bearer_token", text, "neo4j", "mapping", "", "", "token that is sent in place of user name and password"},
-    Option{"bearer_token_file", text, "neo4j", "mapping", "", "", "file below autosync.secrets_directory that holds it"},
+    Option{"bearer_token_file", text, "neo4j", "mapping", "", "", secret_file},
+    Option{"api_key", text, "qdrant", "mapping", "", "", "key that the server asks for, sent as api-key"},
+    Option{"api_key", text, "openai", "mapping", "", "", "key that the API asks for, sent as a bearer token"},
+    Option{"api_key_file", text, "qdrant,openai", "mapping", "", "", secret_file},
+    Option{"embed_api_key", text, "qdrant", "mapping", "", "", "key that the API behind embed_url asks for, sent as a bearer token"},
+    Option{"embed_api_key_file", text, "qdrant", "mapping", "", "", secret_file},
 
     Option{"key", columns, "*", "sync", "", "", "columns that identify the entity; default: the primary key"},
     Option{"columns", columns, "*", "sync", "", "", "columns that are sent; default: all"},
@@ -52,6 +70,15 @@ constexpr std::array table{
     Option{"relationships", object, "neo4j", "sync", "on,off", "", "per foreign key: type, label of the parent, direction; or off for none"},
     Option{"relationship", text, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},
     Option{"properties", object, "neo4j", "sync", "", "", "column to property"},
+    Option{"collection", text, "qdrant", "sync", "", "", "collection of the points; default: the table's name"},
+    Option{"embed", vectors, "qdrant", "sync", "", "", "columns whose text is embedded; or an object: name of a vector to columns"},
+    Option{"embed_expression", expression, "qdrant", "sync", "", "", "SQL expression over the row that gives the text, in place of embed"},
+    Option{"vector", vector, "qdrant", "sync", "", "", "column that holds the vector already; or an object: name of a vector to column"},
+    Option{"payload", columns, "qdrant", "sync", "", "", "columns that become the payload; default: all that are sent"},
+    Option{"payload_indexes", object, "qdrant", "sync", "", "", "column to the kind of index that a new collection gets for it"},
+    Option{"id", choice, "qdrant", "sync", "auto,uuid,key", "=auto", "of the points: the key if it is a number, else a UUID made of it; always that; the key"},
+    Option{"overflow", choice, "qdrant", "sync", "error,truncate", "=error", "what happens to a text that is too long for the model"},
+    Option{"max_tokens_per_day", integer, "qdrant", "sync", "", "", "tokens per day (UTC); then the table waits", 1, most_whole},
 };
 
 constexpr std::string_view level_name(Level level)
@@ -146,6 +173,12 @@ std::optional<std::string> misfit(const Option &option, std::string_view value)
             return std::nullopt;
         return option.choices.empty() ? "The value must be a JSON object."
                                       : "The value must be a JSON object, or one of: " + spaced(option.choices) + ".";
+    case vectors:
+    case vector:
+        for (const auto &[name, columns] : parse_vectors(value))
+            if (option.type == vector && columns.size() != 1)
+                return "The value must be the name of a column, or a JSON object with one per vector.";
+        return std::nullopt;
     case choice:
         return lists(option.choices, value) ? std::nullopt : std::optional{"Valid values are: " + spaced(option.choices) + "."};
     case choices:

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,7 +28,9 @@ enum class OptionType : std::uint8_t {
     url,        ///< http or https
     columns,    ///< JSON array of column names, or 'a,b'
     object,     ///< JSON object, or one of Option::choices
-    expression, ///< an SQL condition
+    vectors,    ///< columns, or a JSON object: name of a vector -> columns
+    vector,     ///< one column, or a JSON object: name of a vector -> column
+    expression, ///< an SQL expression over the row
     choice,     ///< one of Option::choices
     choices     ///< one or more of Option::choices, comma-separated
 };
@@ -65,13 +68,23 @@ struct OptionError {
 [[nodiscard]] Options options_from_json(std::string_view json);
 [[nodiscard]] std::string options_to_json(const Options &options);
 
-/// The HTTP URL of a server that is named by one of Neo4j's own schemes (neo4j://, neo4j+s://, bolt://, …); nullopt for any other URL.
+/// The HTTP URL of a server that is named by a scheme of its kind's own (neo4j://, neo4j+s://, bolt://, qdrant://, …); nullopt for any other URL.
 [[nodiscard]] std::optional<std::string> http_url(std::string_view url);
+/// The kind whose own scheme a URL has ('neo4j', 'qdrant', 'openai', 'test'); empty for any other URL.
+[[nodiscard]] std::string_view kind_of_url(std::string_view url);
 /// What is wrong with a URL, without showing it (it may hold a password); empty: nothing.
 [[nodiscard]] std::string url_problem(std::string_view url);
 
 [[nodiscard]] bool parse_boolean(std::string_view value);                    ///< throws std::invalid_argument
 [[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view value); ///< throws std::invalid_argument
 [[nodiscard]] std::vector<std::string> parse_columns(std::string_view value);   ///< throws std::invalid_argument
+
+/// Columns per vector; the one without a name has the empty one. Throws std::invalid_argument.
+using Vectors = std::map<std::string, std::vector<std::string>>;
+[[nodiscard]] Vectors parse_vectors(std::string_view value);
+/// Does a sync with these options give vectors? Then foreign keys mean nothing to it, and it reads only the columns it names.
+[[nodiscard]] bool gives_vectors(const Options &options);
+/// The columns that such a sync names beside those of its payload.
+[[nodiscard]] std::vector<std::string> vector_columns(const Options &options);
 
 } // namespace autosync::config

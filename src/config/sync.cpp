@@ -1,6 +1,7 @@
 #include "config/sync.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <tuple>
 
@@ -42,7 +43,17 @@ void refuse_kind(const Table &table)
         refuse("system table", "");
 }
 
-/// The columns that are sent: all, or `columns`, or all but `exclude`.
+std::vector<const Attribute *> columns_of_vectors(const Table &table, const mapping::Options &options)
+{
+    std::vector<const Attribute *> found;
+    for (const auto *const option : {"embed", "vector"})
+        if (const auto value = options.find(option); value != options.end())
+            for (const auto &[vector, columns] : parse_vectors(value->second))
+                std::ranges::copy(named_columns(table, option, columns), std::back_inserter(found));
+    return found;
+}
+
+/// The columns that are read: all, or `columns`, or all but `exclude`, or `payload`; and those that make vectors.
 std::vector<const Attribute *> sent_columns(const Table &table, const mapping::Options &options)
 {
     const auto columns = options.find("columns");
@@ -50,16 +61,17 @@ std::vector<const Attribute *> sent_columns(const Table &table, const mapping::O
     if (columns != options.end() && exclude != options.end())
         throw pg::Failure{
             ERRCODE_INVALID_PARAMETER_VALUE, "options \"columns\" and \"exclude\" exclude each other", {}, "Name what is sent, or what is not."};
-    std::vector<const Attribute *> chosen;
-    if (columns != options.end())
-        chosen = named_columns(table, "columns", columns->second);
-    std::vector<const Attribute *> excluded;
-    if (exclude != options.end())
-        excluded = named_columns(table, "exclude", exclude->second);
+    const auto named = [&](const char *option) {
+        const auto found = options.find(option);
+        return found == options.end() ? std::vector<const Attribute *>{} : named_columns(table, option, found->second);
+    };
+    const auto chosen = options.contains("payload") ? named("payload") : named("columns");
+    const auto excluded = named("exclude");
+    const auto of_vectors = columns_of_vectors(table, options);
+    const auto has = [](const auto &list, const auto &item) { return std::ranges::find(list, item) != list.end(); };
     std::vector<const Attribute *> sent;
     for (const auto &attribute : table.attributes)
-        if (columns == options.end() ? std::ranges::find(excluded, &attribute) == excluded.end()
-                                     : std::ranges::find(chosen, &attribute) != chosen.end())
+        if (has(of_vectors, &attribute) || (chosen.empty() ? !has(excluded, &attribute) : has(chosen, &attribute)))
             sent.push_back(&attribute);
     return sent;
 }
@@ -93,6 +105,10 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
         sync.column_types.push_back(attribute->type);
         sync.source.columns.push_back({attribute->name, attribute->mapped});
     }
+    if (sync.options.contains("embed_expression"))
+        sync.source.computed.push_back({"embed_expression", {}});
+    if (gives_vectors(sync.options))
+        return; // foreign keys mean nothing to it
     auto links = references(catalog, table, sync.target);
     sync.source.join_table = arrange_join_table(table, sync.key, links);
     for (auto &[link, reader] : links) {

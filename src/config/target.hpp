@@ -28,11 +28,13 @@ struct Target {
     std::string problem; ///< why it cannot be used (unreadable secret file, …); empty: usable
 };
 
-/// All servers of autosync's wrappers, by name. Needs a transaction.
+/// All servers that can be synced to, by name. Needs a transaction.
 [[nodiscard]] std::vector<std::string> target_names();
 /// With the user mapping of `user`, else of PUBLIC. nullopt: no such target. Needs a transaction.
 [[nodiscard]] std::optional<Target> load_target(const std::string &name, Oid user);
-/// The kind of the server's wrapper ('neo4j'), empty if it is not one of ours.
+/// The kind of the target that the server is ('neo4j'), empty if it is none.
 [[nodiscard]] std::string kind_of_server(Oid server);
+/// By the server's options and the settings.
+[[nodiscard]] http::Limits limits_of(const mapping::Options &options);
 
 } // namespace autosync::config

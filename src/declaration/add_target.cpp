@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "config/embedder.hpp"
 #include "config/options.hpp"
 #include "declaration/adoption.hpp"
 #include "declaration/arguments.hpp"
 #include "declaration/check.hpp"
+#include "declaration/embedder.hpp"
 #include "operate/access.hpp"
 #include "operate/check.hpp"
 #include "pg/spi.hpp"
@@ -25,13 +27,15 @@ struct Server {
 /// The URL's scheme names the kind; a plain HTTP one is that of a Neo4j server.
 Server read_url(const std::string &url)
 {
-    if (url == "test:" || url.starts_with("test://"))
-        return {"test", {}, {}};
+    const std::string kind{config::kind_of_url(url)};
+    if (kind == "test")
+        return {kind, {}, {}};
     if (const auto http = config::http_url(url))
-        return {"neo4j", {{"url", *http}}, {}};
+        return {kind, {{"url", *http}}, {}};
     if (const auto problem = config::url_problem(url); !problem.empty())
         throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "invalid URL of a target", problem,
-                          "Write neo4j://host:7474, neo4j+s://host, http://host:7474 or, for the embedded kind, test://."};
+                          "Write neo4j://host:7474, neo4j+s://host, http://host:7474, qdrant://host:6333, qdrants://host, openai://host/v1 or, "
+                          "for the embedded kind, test://."};
     return {"neo4j", {{"url", url}}, {}};
 }
 
@@ -90,10 +94,13 @@ void add_target(const std::string &name, const std::string &url, const config::O
     create_server(name, server);
     if (!server.mapping.empty())
         create_mapping(name, server.mapping);
-    adopt();
+    check_embedder(name);
+    if (server.kind != config::embedder_kind)
+        adopt();
     const auto check = operate::check_target(name, GetUserId());
+    const std::string what = server.kind == config::embedder_kind ? "embedding service" : "target";
     if (!check.ok)
-        pg::report(WARNING, ERRCODE_CONNECTION_EXCEPTION, "target \"" + name + "\" is declared, but cannot be reached", check.detail,
+        pg::report(WARNING, ERRCODE_CONNECTION_EXCEPTION, what + " \"" + name + "\" is declared, but cannot be reached", check.detail,
                    "Deliveries wait and begin by themselves; autosync.check_target() looks again.");
 }
 

@@ -37,7 +37,7 @@ void begin_instance(const std::string &id)
                 {id, system_identifier(), std::to_string(MyDatabaseId), config::settings.instance_id});
     pg::execute("INSERT INTO autosync.clock (instance, reserved) SELECT $1::int8, max(reserved) FROM autosync.clock HAVING max(reserved) IS NOT NULL",
                 {id});
-    for (const auto *const table : {"exceptions", "jobs", "sync_state", "target_state", "clock"})
+    for (const auto *const table : {"exceptions", "jobs", "sync_state", "target_state", "token_use", "clock"})
         pg::execute("DELETE FROM autosync." + std::string{table} + " WHERE instance <> $1::int8", {id});
 }
 

@@ -22,9 +22,9 @@ using config::Options;
 
 /// Entities that were written under another value of these are not found again: they must go first. Whatever else changes, targets take
 /// back what they wrote otherwise when the row comes again, so that nothing is missing meanwhile.
-constexpr std::array<std::string_view, 1> shaping{"key"};
+constexpr std::array<std::string_view, 3> shaping{"collection", "id", "key"};
 /// These change how something is delivered, not what.
-constexpr std::array<std::string_view, 3> harmless{"batch_size", "entity_type", "max_attempts"};
+constexpr std::array<std::string_view, 4> harmless{"batch_size", "entity_type", "max_attempts", "max_tokens_per_day"};
 
 struct Declared {
     const config::Table &table;

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "config/target.hpp"
+#include "declaration/vectors.hpp"
 #include "operate/access.hpp"
 #include "pg/spi.hpp"
 #include "targets/target.hpp"
@@ -55,13 +56,12 @@ void check_options(const std::string &kind, config::Level level, const config::O
                 error->unknown ? ERRCODE_FDW_INVALID_OPTION_NAME : ERRCODE_INVALID_PARAMETER_VALUE, error->message, {}, error->hint, hide_statement};
 }
 
-void check_filter(const config::Sync &sync, const std::string &filter)
+namespace {
+
+/// Only parsed and analysed, never run. As a condition, so that it can hold no aggregates and give no sets.
+void analyse(const config::Sync &sync, const std::string &condition)
 {
-    if (!one_expression(filter))
-        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
-                          "Write what would stand behind WHERE, without the word itself."};
-    // Only parsed and analysed, never run.
-    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " WHERE (" + filter + "\n)";
+    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " WHERE " + condition;
     const char *const text = statement.c_str();
     const pg::ActingAs owner{sync.owner};
     pg::call([text] {
@@ -72,6 +72,24 @@ void check_filter(const config::Sync &sync, const std::string &filter)
     });
 }
 
+} // namespace
+
+void check_filter(const config::Sync &sync, const std::string &filter)
+{
+    if (!one_expression(filter))
+        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
+                          "Write what would stand behind WHERE, without the word itself."};
+    analyse(sync, "(" + filter + "\n)");
+}
+
+void check_text(const config::Sync &sync, const std::string &expression)
+{
+    if (!one_expression(expression))
+        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"embed_expression\" must be one expression", "It is: " + expression,
+                          "Write what would stand behind SELECT, without the word itself, for example: name || ' ' || description"};
+    analyse(sync, "((" + expression + "\n)::pg_catalog.text) IS NULL");
+}
+
 Checked check_sync(Oid table, const std::string &target, const config::Options &options)
 {
     const auto kind = config::kind_of_server(operate::require_target(target));
@@ -79,6 +97,8 @@ Checked check_sync(Oid table, const std::string &target, const config::Options &
     Checked checked{config::describe_sync(table, target, options), {}};
     if (const auto filter = options.find("filter"); filter != options.end())
         check_filter(checked.sync, filter->second);
+    if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
+        check_vectors(checked.sync);
     const auto *const target_kind = targets::find(kind);
     const auto mapping = target_kind->compile(checked.sync.source);
     checked.description = target_kind->describe(checked.sync.source, *mapping);

@@ -20,6 +20,9 @@ void check_options(const std::string &kind, config::Level level, const config::O
 /// Raises unless `filter` is one condition on the table's columns, seen with the rights and the search_path under which it is evaluated.
 void check_filter(const config::Sync &sync, const std::string &filter);
 
+/// Likewise unless `expression` is one that gives text.
+void check_text(const config::Sync &sync, const std::string &expression);
+
 /// While one lives, the event trigger leaves triggers and servers alone: whoever makes them checks them.
 class Quiet final {
 public:

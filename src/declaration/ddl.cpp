@@ -6,6 +6,7 @@
 #include "config/target.hpp"
 #include "declaration/adoption.hpp"
 #include "declaration/check.hpp"
+#include "declaration/embedder.hpp"
 #include "declaration/triggers.hpp"
 #include "operate/access.hpp"
 #include "pg/spi.hpp"
@@ -125,7 +126,7 @@ void check_trigger(Oid oid)
     capture::wake_at_commit();
 }
 
-/// Triggers name their target: a server that syncs name keeps its name.
+/// Triggers name their target, targets their embedder: a server that is named so keeps its name.
 void refuse_rename(const Node *statement)
 {
     if (statement == nullptr || !IsA(statement, RenameStmt))
@@ -134,6 +135,9 @@ void refuse_rename(const Node *statement)
     if (rename->renameType != OBJECT_FOREIGN_SERVER)
         return;
     const std::string old_name = strVal(rename->object);
+    if (const auto target = target_of_embedder(old_name); !target.empty())
+        throw pg::Failure{ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, "cannot rename foreign server \"" + old_name + "\" because targets name it",
+                          "Target \"" + target + "\" is one of them.", "Set their option \"embedder\" to another server first."};
     config::Catalog catalog;
     for (const auto &trigger : catalog.triggers())
         if (trigger.declaration.target == old_name)
@@ -141,15 +145,23 @@ void refuse_rename(const Node *statement)
                               "Trigger \"" + trigger.name + "\" is one of them.", "Drop the syncs, rename the server, and declare them anew."};
 }
 
+std::string server_name(Oid server)
+{
+    return pg::call([server] { return GetForeignServer(server)->servername; });
+}
+
 void look_at(const std::string &tag, Oid object, const Node *statement)
 {
     if (tag == "CREATE TRIGGER") {
         check_trigger(object);
     } else if (tag == "CREATE SERVER") {
-        if (!config::kind_of_server(object).empty())
-            notice_unless_adopted();
+        if (config::kind_of_server(object).empty())
+            return;
+        check_embedder(server_name(object));
+        notice_unless_adopted();
     } else if (tag == "ALTER SERVER") {
         refuse_rename(statement);
+        check_embedder(server_name(object));
         capture::wake_at_commit(); // what did not work may work now
     } else if (tag == "CREATE USER MAPPING" || tag == "ALTER USER MAPPING") {
         capture::wake_at_commit();

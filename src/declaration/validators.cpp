@@ -23,6 +23,19 @@ config::Options options_argument(FunctionCallInfo fcinfo)
     return options;
 }
 
+/// What a server of a kind is named by in a hint.
+std::string example_url(const std::string &kind)
+{
+    return kind == "openai" ? "https://api.openai.com/v1" : kind == "qdrant" ? "http://127.0.0.1:6333" : "http://127.0.0.1:7474";
+}
+
+void exclude_each_other(const config::Options &options, const std::string &first, const std::string &second, bool hide_statement)
+{
+    if (options.contains(first) && options.contains(second))
+        throw pg::Failure{
+            ERRCODE_INVALID_PARAMETER_VALUE, "options \"" + first + "\" and \"" + second + "\" exclude each other", {}, {}, hide_statement};
+}
+
 void check_server(const std::string &kind, const config::Options &options)
 {
     for (const auto &[name, value] : options) {
@@ -36,22 +49,19 @@ void check_server(const std::string &kind, const config::Options &options)
         throw pg::Failure{ERRCODE_FDW_OPTION_NAME_NOT_FOUND,
                           "option \"url\" is missing",
                           {},
-                          "Name the server, for example OPTIONS (url 'http://127.0.0.1:7474')."};
+                          "Name the server, for example OPTIONS (url '" + example_url(kind) + "')."};
+    exclude_each_other(options, "embedder", "embed_url", false);
 }
 
 void check_mapping(const std::string &kind, const config::Options &options)
 {
     check_options(kind, config::Level::user_mapping, options, true);
-    const auto both = [&](const std::string &first, const std::string &second) {
-        if (options.contains(first) && options.contains(second))
-            throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "options \"" + first + "\" and \"" + second + "\" exclude each other", {}, {}, true};
-    };
     for (const auto &[name, value] : options)
         if (!name.ends_with("_file"))
-            both(name, name + "_file");
+            exclude_each_other(options, name, name + "_file", true);
     for (const auto *const name : {"username", "username_file", "password", "password_file"}) {
-        both("bearer_token", name);
-        both("bearer_token_file", name);
+        exclude_each_other(options, "bearer_token", name, true);
+        exclude_each_other(options, "bearer_token_file", name, true);
     }
 }
 
@@ -74,5 +84,9 @@ Datum validate(FunctionCallInfo fcinfo, const std::string &kind)
 } // namespace autosync::declaration
 
 AUTOSYNC_SQL(autosync_neo4j_validator) { return autosync::declaration::validate(fcinfo, "neo4j"); }
+
+AUTOSYNC_SQL(autosync_openai_validator) { return autosync::declaration::validate(fcinfo, "openai"); }
+
+AUTOSYNC_SQL(autosync_qdrant_validator) { return autosync::declaration::validate(fcinfo, "qdrant"); }
 
 AUTOSYNC_SQL(autosync_test_validator) { return autosync::declaration::validate(fcinfo, "test"); }

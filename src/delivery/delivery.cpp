@@ -115,6 +115,9 @@ void Delivery::answer(Id id, const http::Response &response, TimePoint now)
 void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Response &response, TimePoint now)
 {
     const bool several = job.planned.changes.size() > 1;
+    if (verdict.outcome == Outcome::unknown)
+        for (const auto change : job.planned.changes)
+            results_[change].in_doubt = true;
     if (verdict.halve && several) {
         split(job);
         return;
@@ -139,9 +142,6 @@ void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Resp
             refuse(std::move(job), verdict, response);
         break;
     case Outcome::unknown:
-        for (const auto change : job.planned.changes)
-            results_[change].in_doubt = true;
-        [[fallthrough]];
     case Outcome::throttled:
     case Outcome::unauthorized:
     case Outcome::unreachable:

@@ -28,7 +28,7 @@ struct Result {
     std::string message;       ///< why it was refused; fit for a table, as all texts that come out of a delivery
     http::Request request;     ///< that was refused, standing alone
     std::string answer;        ///< to it: at most 2 kB of valid UTF-8, without secrets
-    bool in_doubt = false;     ///< open, but its request may have been applied, or be applied yet
+    bool in_doubt = false;     ///< a request for it, not the last one perhaps, may have been applied, or be applied yet
 };
 
 /// Why the delivery stopped early: the target as a whole is in trouble.

@@ -1,11 +1,22 @@
 #include "operate/access.hpp"
 
 #include "config/catalog.hpp"
+#include "config/embedder.hpp"
 #include "config/sync.hpp"
 #include "config/target.hpp"
 #include "outbox/identity.hpp"
 
 namespace autosync::operate {
+
+namespace {
+
+void require_usage(Oid server, const std::string &name)
+{
+    if (pg::call([server] { return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE); }) != ACLCHECK_OK)
+        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for foreign server " + name};
+}
+
+} // namespace
 
 bool owns_table(Oid table)
 {
@@ -25,6 +36,9 @@ Oid require_target(const std::string &name)
 {
     const char *const text = name.c_str();
     const Oid server = pg::call([text] { return get_foreign_server_oid(text, true); });
+    if (OidIsValid(server) && config::wrapper_kind(server) == config::embedder_kind)
+        throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "\"" + name + "\" is an embedding service, not a target", "It turns texts into vectors, and keeps none.",
+                          "Name it in the option \"embedder\" of a server of autosync_qdrant, and sync to that."};
     if (!OidIsValid(server) || config::kind_of_server(server).empty())
         throw pg::Failure{ERRCODE_UNDEFINED_OBJECT, "target \"" + name + "\" does not exist", {}, "Create it with autosync.add_target() or CREATE SERVER."};
     return server;
@@ -33,9 +47,14 @@ Oid require_target(const std::string &name)
 Oid require_target_usage(const std::string &name)
 {
     const Oid server = require_target(name);
-    if (pg::call([server] { return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE); }) != ACLCHECK_OK)
-        throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for foreign server " + name};
+    require_usage(server, name);
     return server;
+}
+
+void require_server_usage(const std::string &name)
+{
+    const auto server = config::load_connection(name, InvalidOid);
+    require_usage(server && server->kind == config::embedder_kind ? server->server : require_target(name), name);
 }
 
 Oid require_target_owner(const std::string &name)

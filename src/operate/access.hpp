@@ -15,6 +15,7 @@ void require_table(Oid table);
 /// The server's oid. Raises 42704 for an unknown target or one of another wrapper.
 [[nodiscard]] Oid require_target(const std::string &name);
 [[nodiscard]] Oid require_target_usage(const std::string &name); ///< else 42501
+void require_server_usage(const std::string &name); ///< of a target or a service beside them, likewise
 [[nodiscard]] Oid require_target_owner(const std::string &name); ///< else 42501
 /// Sees the events of all tables: superuser or a member of pg_read_all_data.
 [[nodiscard]] bool reads_everything();

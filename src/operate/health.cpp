@@ -7,6 +7,7 @@
 #include "operate/states.hpp"
 #include "outbox/identity.hpp"
 #include "outbox/log.hpp"
+#include "worker/budget.hpp"
 
 namespace autosync::operate {
 
@@ -123,6 +124,15 @@ void lagging(Report &report, std::int64_t instance)
             report.warn("table " + source_name(cursor.source) + " for " + cursor.target, cursor.reason, "The table waits alone; its changes are kept.");
 }
 
+/// A backfill that waits has no cursor that says so.
+void budgets(Report &report, std::int64_t instance)
+{
+    for (const auto &sync : config::load_syncs())
+        if (const auto problem = worker::load_budget(instance, sync).problem(); !problem.empty())
+            report.warn("tokens of " + sync.schema + "." + sync.name + " for " + sync.target, problem,
+                        "Nothing is lost. Raise max_tokens_per_day with autosync.alter_sync() to go on at once.");
+}
+
 void syncs(Report &report)
 {
     for (const auto &sync : config::load_syncs()) {
@@ -157,6 +167,7 @@ AUTOSYNC_SQL(autosync_health)
     if (const auto instance = outbox::instance_id()) {
         operate::letters(report, std::to_string(*instance));
         operate::lagging(report, *instance);
+        operate::budgets(report, *instance);
     }
     operate::syncs(report);
     PG_RETURN_VOID();

@@ -23,10 +23,10 @@ struct Noted {
 std::map<std::string, Noted> load_noted(const std::string &instance)
 {
     std::map<std::string, Noted> noted;
-    for (const auto &row : pg::execute("SELECT target, count(*) FILTER (WHERE status = 'PENDING'), count(*) FILTER (WHERE status = 'RETRYING'),"
+    for (const auto &row : pg::execute("SELECT target, count(*) FILTER (WHERE status = 'PENDING' AND verb IS DISTINCT FROM 'confirm'), count(*) FILTER (WHERE status = 'RETRYING'),"
                                        " count(*) FILTER (WHERE status = 'FAILED'),"
                                        // microseconds since 2000-01-01, as a TimestampTz
-                                       " (extract(epoch FROM min(created_at) FILTER (WHERE status IN ('PENDING', 'RETRYING'))) * 1000000)::int8"
+                                       " (extract(epoch FROM min(created_at) FILTER (WHERE status IN ('PENDING', 'RETRYING') AND verb IS DISTINCT FROM 'confirm')) * 1000000)::int8"
                                        " - 946684800000000 FROM autosync.exceptions WHERE instance = $1::int8 GROUP BY target",
                                        {instance}))
         noted[row[0].value_or("")] = {std::stoll(row[1].value_or("0")), std::stoll(row[2].value_or("0")), std::stoll(row[3].value_or("0")),

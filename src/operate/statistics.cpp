@@ -48,7 +48,9 @@ AUTOSYNC_SQL(autosync_target_rows)
                   std::to_string(it.slot.delivered), std::to_string(it.slot.requests), std::to_string(it.slot.bytes),
                   operate::time_text(it.oldest_pending), operate::percentile(samples, 0.5), operate::percentile(samples, 0.95),
                   operate::percentile(samples, 0.99), operate::time_text(it.slot.last_success), operate::text_or_null(it.slot.last_error),
-                  operate::time_text(it.slot.last_error_at), operate::time_text(it.slot.next_attempt), operate::time_text(it.slot.stats_reset)});
+                  operate::time_text(it.slot.last_error_at), operate::time_text(it.slot.next_attempt), operate::time_text(it.slot.stats_reset),
+                  std::to_string(it.slot.embedded_texts), std::to_string(it.slot.embedded_tokens), std::to_string(it.slot.embed_requests),
+                  std::to_string(it.slot.embed_skipped)});
     }
     PG_RETURN_VOID();
 }

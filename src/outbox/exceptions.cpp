@@ -86,7 +86,7 @@ void note_refusals(std::int64_t instance, const std::string &target, const std::
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
                 " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
-                " verb = CASE WHEN x.event_id = excluded.event_id THEN x.verb END"
+                " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
                 // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
                 " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
                 {std::to_string(instance), target, without_nul(std::move(list))});
@@ -109,11 +109,35 @@ void clear_exceptions(std::int64_t instance, const std::string &target, const st
                 " JOIN jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, captured_at int8) USING (source, key)"
                 " WHERE m.instance = $1::int8 AND m.target = $2::name"
                 " AND (m.verb IS NULL OR m.status NOT IN ('PENDING', 'RETRYING') OR m.event_id = e.event_id"
-                " OR (left(m.event_id, 16) <> left(e.event_id, 16)"
+                " OR (m.verb <> 'confirm' AND left(m.event_id, 16) <> left(e.event_id, 16)"
                 " AND e.captured_at > extract(epoch FROM m.created_at) * 1000000 - 946684800000000))"
                 " FOR UPDATE OF m SKIP LOCKED) AS gone"
                 " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key",
                 {std::to_string(instance), target, std::move(list)});
+}
+
+void note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay)
+{
+    std::string list = "[";
+    for (const auto &doubt : doubts) {
+        list += list.size() > 1 ? ", {" : "{";
+        append_field(list, "source", std::to_string(doubt.source));
+        append_field(list, "key", doubt.key);
+        append_field(list, "operation", doubt.operation);
+        append_field(list, "status", doubt.open ? "RETRYING" : "PENDING");
+        list += "}";
+    }
+    list += "]";
+    // Of its own event id, also when there is a mark already: what is on its way for that one does not end this doubt.
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, verb, status, attempts, created_at, updated_at,"
+                " next_attempt_at)"
+                " SELECT $1::int8, $2::name, d.source, d.key, 'confirm-' || d.source || '-' || d.key || '-' || clock_timestamp(), d.operation, 'confirm',"
+                " d.status, 0, clock_timestamp(), clock_timestamp(), clock_timestamp() + $4::float8 * interval '1 millisecond'"
+                " FROM jsonb_to_recordset($3::jsonb) AS d (source oid, key text, operation text, status text)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation, verb = 'confirm',"
+                " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at"
+                " WHERE coalesce(x.verb, 'confirm') = 'confirm' OR x.status NOT IN ('PENDING', 'RETRYING')",
+                {std::to_string(instance), target, std::move(list), std::to_string(delay.count())});
 }
 
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay)

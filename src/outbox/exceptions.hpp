@@ -17,7 +17,7 @@ struct Due {
     std::string key;
     std::string event_id;
     std::string operation;
-    std::string verb; ///< 'publish', 'unpublish', or empty
+    std::string verb; ///< 'publish', 'unpublish', 'confirm', or empty
     int attempts = 0;
 };
 [[nodiscard]] std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit);
@@ -52,6 +52,15 @@ struct Arrived {
 /// They are in trouble no more. Marks made by hand that were not what has arrived stay, unless the event came after them. A row that
 /// another transaction is deciding on stays as well: what that decides is done next.
 void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
+/// A request that may be applied yet: it could overwrite what comes after it, so the entity is delivered once more when it no longer can.
+/// Its mark has the verb 'confirm', and goes only when that has happened. What a user marked by hand stays that.
+struct Doubt {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string operation; ///< 'delete' when the absence of the row removes
+    bool open = false;     ///< not delivered, and nothing but its mark tells of it
+};
+void note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay);
 /// To be tried later, without counting an attempt.
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
 

@@ -132,6 +132,7 @@ void check_signature(std::int64_t instance, const config::Sync &sync, const pg::
 void forget(std::int64_t instance, const std::string &target, const std::string &source)
 {
     for (const char *const statement : {"DELETE FROM autosync.sync_state WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
+                                        "DELETE FROM autosync.token_use WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
                                         "DELETE FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
                                         "DELETE FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind <> 'purge'"})
         pg::execute(statement, {std::to_string(instance), target, source});
@@ -162,9 +163,10 @@ const Destination *Catalog::find(const std::string &target) const
     return found == destinations_.end() ? nullptr : &found->second;
 }
 
-std::shared_ptr<Declared> Catalog::declare(config::Sync sync, const Destination *before, const config::Target &target) const
+std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync sync, const Destination *before, const config::Target &target) const
 {
     auto declared = std::make_shared<Declared>();
+    declared->budget = load_budget(instance, sync);
     declared->problem = sync.problem.empty() ? target.problem : sync.problem;
     if (declared->problem.empty() && !may_use(sync, target))
         declared->problem = "the owner of the table has no USAGE privilege on the target";
@@ -255,7 +257,7 @@ bool Catalog::load(std::int64_t instance)
         const auto owner = sync.owner;
         if (relied_on == nullptr) // the first time
             restore_dependency(sync, destination.access.at(owner).server);
-        destination.syncs.push_back(declare(std::move(sync), find(found->first), destination.access.at(owner)));
+        destination.syncs.push_back(declare(instance, std::move(sync), find(found->first), destination.access.at(owner)));
     }
     for (const auto &[sync, signature] : signatures) {
         const auto &[target, table] = sync;

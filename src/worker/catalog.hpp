@@ -11,6 +11,7 @@
 #include "config/sync.hpp"
 #include "config/target.hpp"
 #include "mapping/key.hpp"
+#include "worker/budget.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::worker {
@@ -22,6 +23,7 @@ struct Declared {
     std::unique_ptr<const targets::Mapping> mapping; ///< null when `problem` says why
     std::unique_ptr<Reader> reader;                  ///< made at first use
     std::string problem;                             ///< why it cannot be delivered as declared
+    Budget budget;                                   ///< of tokens
     bool prepared = false;                           ///< the target is ready for it
     bool removes = true;                             ///< the absence of a row removes: the delete operation is on
 };
@@ -54,7 +56,8 @@ public:
 
 private:
     void rely_on_tables() const;
-    [[nodiscard]] std::shared_ptr<Declared> declare(config::Sync sync, const Destination *before, const config::Target &target) const;
+    [[nodiscard]] std::shared_ptr<Declared> declare(std::int64_t instance, config::Sync sync, const Destination *before,
+                                                    const config::Target &target) const;
 
     std::map<std::string, Destination> destinations_;
 };

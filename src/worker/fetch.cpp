@@ -63,6 +63,10 @@ public:
         const auto declared = destination_.find(round_.job.table);
         if (declared == nullptr)
             return;
+        if (auto problem = declared->budget.problem(); !problem.empty()) {
+            flight_.troubled[round_.job.table] = std::move(problem);
+            return;
+        }
         chosen_[round_.job.table];
         lock();
         if (flight_.outdated || !flight_.troubled.empty())
@@ -98,8 +102,8 @@ private:
             const auto declared = destination_.find(item.table);
             if (declared == nullptr)
                 continue; // the sync was dropped meanwhile
-            if (!declared->problem.empty()) {
-                flight_.troubled[item.table] = declared->problem;
+            if (auto problem = declared->problem.empty() ? declared->budget.problem() : declared->problem; !problem.empty()) {
+                flight_.troubled[item.table] = std::move(problem);
                 continue;
             }
             if (item.wanted.columns.size() != declared->key_parts.size())

@@ -102,8 +102,8 @@ void Runner::land(TimePoint now)
 {
     activity("settling", target_.c_str());
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_);
-    has_exceptions_ = has_exceptions_ || !flight_->refusals.empty();
-    news_ = news_ || !flight_->refusals.empty() || !round_->truncated.empty() || !round_->dependents.empty();
+    has_exceptions_ = has_exceptions_ || !flight_->refusals.empty() || !flight_->doubts.empty();
+    news_ = news_ || !flight_->refusals.empty() || !flight_->doubts.empty() || !round_->truncated.empty() || !round_->dependents.empty();
     const auto flight = std::move(flight_);
     if (flight->delivery) {
         note_delivery(target_, *flight, *round_);

@@ -39,11 +39,18 @@ void note_delivery(const std::string &target, const Flight &flight, const Round 
     std::int64_t delivered = 0;
     for (const auto &result : delivery.results())
         delivered += result.state == State::delivered ? 1 : 0;
+    embed::Usage usage;
+    for (const auto &[source, part] : delivery.usage())
+        usage += part;
     change_slot(target, [&](TargetSlot &slot) {
         slot.delivered += delivered;
         slot.requests += static_cast<std::int64_t>(delivery.requests());
         slot.bytes += static_cast<std::int64_t>(delivery.bytes());
         slot.refused += static_cast<std::int64_t>(flight.refusals.size());
+        slot.embedded_texts += static_cast<std::int64_t>(usage.texts);
+        slot.embedded_tokens += static_cast<std::int64_t>(usage.tokens);
+        slot.embed_requests += static_cast<std::int64_t>(usage.requests);
+        slot.embed_skipped += static_cast<std::int64_t>(usage.skipped);
         if (delivered > 0)
             slot.last_success = now;
         if (!flight.refusals.empty()) {

@@ -30,6 +30,7 @@ struct Item {
     std::int64_t captured_at = 0; ///< of an event, in microseconds since 2000; 0: no event stands behind it
     int attempts = 0;     ///< refused so many times
     bool rekeyed = false; ///< its absence removes, whatever the operations say
+    bool doubtful = false; ///< an earlier request for it may be applied yet, on top of a later one
 };
 
 /// Long work that a round does a piece of.
@@ -74,6 +75,7 @@ struct Flight {
     std::vector<Item> items;                                ///< of the changes, in the same order
     std::vector<outbox::Refusal> refusals;                  ///< rows that cannot be delivered as they are
     std::vector<outbox::Arrived> done;                      ///< entities that the target has, or with nothing to send
+    std::vector<outbox::Doubt> doubts;                      ///< to be delivered once more after a while
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here

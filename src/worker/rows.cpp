@@ -61,6 +61,8 @@ RowDecoder::RowDecoder(const config::Sync &sync, const Statement &statement) : s
         const auto &column = sync.source.columns[i];
         columns_.emplace_back(column.name, column.type, sync.column_types[i]);
     }
+    for (const auto &column : sync.source.computed)
+        columns_.emplace_back(column.name, column.type, TEXTOID);
     for (std::size_t i = statement.columns() + columns_.size(); i < statement.types.size(); ++i)
         links_.push_back(canonical(statement.types[i]));
     for (const auto &link : sync.source.links)

@@ -29,7 +29,7 @@ private:
     bool keep_filtered_;
     std::vector<std::string> names_;
     std::vector<pg::Canonical> key_;
-    std::vector<pg::Decoder> columns_;
+    std::vector<pg::Decoder> columns_; ///< sent and computed
     std::vector<pg::Canonical> links_; ///< per result column behind the columns sent
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 using State = delivery::Result::State;
 
+constexpr std::chrono::seconds quiet{10}; ///< after so long no request is applied any more that was left unanswered
+
 std::string headline(const http::Request &request)
 {
     constexpr std::size_t most = 2'000;
@@ -26,9 +28,16 @@ void sort_out(Round &round, Flight &flight)
     if (!flight.delivery)
         return;
     const auto &results = flight.delivery->results();
+    const bool guarded = flight.target.kind->capabilities().guarded;
     for (std::size_t i = 0; i < results.size(); ++i) {
         Item &item = flight.items[i];
         const auto &result = results[i];
+        item.doubtful = item.doubtful || result.in_doubt;
+        if (result.state == State::refused) // parked: it is delivered again in any case, or given up
+            item.doubtful = false;
+        if (item.doubtful && !guarded && item.verb != "unpublish") // to remove it once more would be wrong when the row has changed by then
+            flight.doubts.push_back({item.table, item.wanted.key, item.rekeyed ? "delete" : item.operation,
+                                     round.kind == Round::Kind::due && result.state == State::open});
         if (result.state == State::delivered) {
             flight.done.push_back(arrived(item));
         } else if (result.state == State::refused) {
@@ -138,11 +147,16 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
     }
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
+        if (flight.delivery)
+            for (const auto &[source, usage] : flight.delivery->usage())
+                spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(usage.tokens));
         judge(flight.refusals, target, flight.target);
         if (!flight.refusals.empty())
             outbox::note_refusals(instance, target, flight.refusals);
         if (has_exceptions && !flight.done.empty())
             outbox::clear_exceptions(instance, target, flight.done);
+        if (!flight.doubts.empty()) // behind what is cleared: also when it has arrived by now, the earlier request may come after it
+            outbox::note_doubts(instance, target, flight.doubts, std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout));
         if (round.kind == Round::Kind::due) {
             constexpr std::chrono::seconds later{5};
             for (const auto &[table, reason] : flight.troubled)

@@ -48,6 +48,10 @@ struct TargetSlot {
     std::int64_t requests;
     std::int64_t bytes;
     std::int64_t refused;
+    std::int64_t embedded_texts;  ///< turned into vectors
+    std::int64_t embedded_tokens; ///< as the embedder counted them
+    std::int64_t embed_requests;
+    std::int64_t embed_skipped;   ///< texts whose vector was at hand
     TimestampTz last_success;
     TimestampTz last_error_at;
     TimestampTz next_attempt; ///< 0: none

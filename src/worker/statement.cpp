@@ -99,16 +99,26 @@ public:
     void add_key(const config::KeyColumn &column);
     void add_link(const config::LinkReader &link, const std::string &alias);
     void add(const std::string &expression, Oid type);
+    void compute(const std::string &expression);
 
 private:
+    void add_to(std::string &list, const std::string &expression, Oid type);
     const config::Sync &sync_;
     Statement &made_;
 };
 
-void Builder::add(const std::string &expression, Oid type)
+void Builder::add_to(std::string &list, const std::string &expression, Oid type)
 {
-    made_.values += ", " + expression;
+    list += ", " + expression;
     made_.types.push_back(type);
+}
+
+void Builder::add(const std::string &expression, Oid type) { add_to(made_.values, expression, type); }
+
+void Builder::compute(const std::string &expression)
+{
+    made_.computed.push_back(expression);
+    made_.types.push_back(TEXTOID);
 }
 
 void Builder::add_key(const config::KeyColumn &column)
@@ -135,9 +145,9 @@ void Builder::add_link(const config::LinkReader &link, const std::string &alias)
             const std::string name = name_of(sync_.table, link.columns.at(i));
             const Oid own = column_type(sync_.table, name);
             const bool same = pg::call([own] { return getBaseType(own); }) == type.type;
-            add(column_of(sync_.name, name) + (same ? "" : "::" + type_name(type.type)), same ? own : type.type);
+            add_to(made_.link_values, column_of(sync_.name, name) + (same ? "" : "::" + type_name(type.type)), same ? own : type.type);
         } else {
-            add(column_of(alias, alias + "_" + std::to_string(i)), wanted);
+            add_to(made_.link_values, column_of(alias, alias + "_" + std::to_string(i)), wanted);
         }
     }
 }
@@ -150,7 +160,12 @@ std::string Statement::select(const std::string &where_clause) const
     for (const auto *const condition : {&filter, &where_clause})
         if (!condition->empty()) // on a line of its own: it may end in a comment
             match += (match.empty() ? "((" : " AND ((") + *condition + "\n) IS TRUE)";
-    return "SELECT " + keys + ", " + (match.empty() ? "true" : match) + values;
+    if (match.empty())
+        match = "true";
+    std::string given;
+    for (const auto &expression : computed) // a row that does not match may be none that it can be evaluated for
+        given += ", CASE WHEN " + match + " THEN (" + expression + "\n)::pg_catalog.text END";
+    return "SELECT " + keys + ", " + match + values + given + link_values;
 }
 
 std::string Statement::by_keys() const
@@ -220,6 +235,8 @@ Statement make_statement(const config::Sync &sync)
     made.types.push_back(BOOLOID);
     for (std::size_t i = 0; i < sync.source.columns.size(); ++i)
         builder.add(column_of(sync.name, sync.source.columns[i].name), sync.column_types.at(i));
+    for (const auto &column : sync.source.computed)
+        builder.compute(sync.options.at(column.name));
     for (std::size_t i = 0; i < sync.links.size(); ++i)
         builder.add_link(sync.links[i], made.prefix + "_link_" + std::to_string(i));
     return made;

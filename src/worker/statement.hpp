@@ -19,7 +19,7 @@ struct LinkColumns {
     friend bool operator==(const LinkColumns &, const LinkColumns &) = default;
 };
 
-/// All statements give the same columns: those of the key, 'does it match', those sent, the keys of the parents.
+/// All statements give the same columns: those of the key, 'does it match', those sent, what expressions give, the keys of the parents.
 struct Statement {
     std::vector<KeyType> key;
     std::vector<mapping::KeyPart> key_parts;
@@ -44,6 +44,8 @@ struct Statement {
     std::string joins;
     std::string keys;
     std::string values;
+    std::vector<std::string> computed; ///< expressions, evaluated for rows that match only
+    std::string link_values;
     std::string filter;
     std::vector<std::string> key_columns;
 

@@ -77,6 +77,51 @@ TEST(Options, ValuesAreChecked)
     EXPECT_EQ(hint("neo4j", Level::sync, "properties", "[1]"), "The value must be a JSON object.");
 }
 
+TEST(Options, ColumnsOfVectors)
+{
+    EXPECT_EQ(parse_vectors("name, description"), (Vectors{{"", {"name", "description"}}}));
+    EXPECT_EQ(parse_vectors(R"(["name"])"), (Vectors{{"", {"name"}}}));
+    EXPECT_EQ(parse_vectors(R"({"title": "name", "body": ["a", "b"]})"), (Vectors{{"title", {"name"}}, {"body", {"a", "b"}}}));
+    for (const auto *const wrong : {"", "{}", R"({"": "a"})", R"({"a": 1})", R"({"a": []})", R"(["a", "a"])", "{", R"({"a": {"b": "c"}})"})
+        EXPECT_THROW((void)parse_vectors(wrong), std::invalid_argument) << wrong;
+    EXPECT_EQ(hint("qdrant", Level::sync, "vector", "embedding"), "fine");
+    EXPECT_EQ(hint("qdrant", Level::sync, "vector", R"({"image": "e1", "text": "e2"})"), "fine");
+    EXPECT_EQ(hint("qdrant", Level::sync, "vector", "a, b"), "The value must be the name of a column, or a JSON object with one per vector.");
+    EXPECT_EQ(hint("qdrant", Level::sync, "embed", "a, b"), "fine");
+    EXPECT_EQ(vector_columns({{"embed", "a,b"}, {"vector", R"({"v": "c", "w": "a"})"}}), (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_TRUE(gives_vectors({{"embed_expression", "a || b"}}));
+    EXPECT_FALSE(gives_vectors({{"columns", "a"}}));
+    EXPECT_EQ(options_to_json({{"embed", R"(["a"])"}, {"vector", R"({"v": "c"})"}}), R"({"embed":["a"],"vector":{"v":"c"}})");
+}
+
+TEST(Options, ServicesHaveOnlyWhatTheyObey)
+{
+    EXPECT_EQ(hint("openai", Level::server, "max_inputs", "10"), "fine");
+    EXPECT_EQ(hint("openai", Level::server, "sslmode", "require"), "fine");
+    EXPECT_NE(hint("openai", Level::server, "batch_size", "10"), "fine");
+    EXPECT_EQ(hint("qdrant", Level::server, "batch_size", "10"), "fine");
+    EXPECT_TRUE(is_secret("api_key"));
+    EXPECT_TRUE(is_secret("embed_api_key"));
+}
+
+TEST(Options, UrlsOfQdrantAndEmbeddersGetTheHttpOne)
+{
+    EXPECT_EQ(http_url("qdrant://db"), "http://db:6333");
+    EXPECT_EQ(http_url("qdrant://db:6334/x"), "http://db:6333");
+    EXPECT_EQ(http_url("qdrants://db:443"), "https://db:443");
+    EXPECT_EQ(http_url("qdrant+s://db"), "https://db:6333");
+    EXPECT_EQ(http_url("openai://api.openai.com/v1"), "https://api.openai.com/v1");
+    EXPECT_EQ(http_url("openai+http://127.0.0.1:11434/v1"), "http://127.0.0.1:11434/v1");
+    EXPECT_FALSE(http_url("qdrants+s://db"));
+    EXPECT_FALSE(http_url("test://"));
+    EXPECT_EQ(kind_of_url("qdrant://db"), "qdrant");
+    EXPECT_EQ(kind_of_url("bolt+s://db"), "neo4j");
+    EXPECT_EQ(kind_of_url("openai+http://db"), "openai");
+    EXPECT_EQ(kind_of_url("test:"), "test");
+    EXPECT_EQ(kind_of_url("http://db"), "");
+    EXPECT_EQ(hint("qdrant", Level::server, "url", "qdrant://db"), "The server is reached over HTTP: http://db:6333.");
+}
+
 TEST(Options, ASecretIsNeverShown)
 {
     const auto error = check_option("neo4j", Level::user_mapping, "password", "s3cret\n");
