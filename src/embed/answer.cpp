@@ -176,7 +176,8 @@ Kind kind_of_refusal(const Error &error)
 Problem read_problem(const Response &response)
 {
     if (response.failure != Response::Failure::none)
-        return problem_of(response.failure == Response::Failure::timeout ? Kind::timeout : Kind::unreachable, "embedder: " + shortened(response.error));
+        return problem_of(response.failure == Response::Failure::timeout ? Kind::timeout : Kind::unreachable,
+                          "embedder: " + shortened(response.error));
     const auto error = read_error(response);
     Problem problem{Kind::unreachable, "embedder: " + error.message, response.retry_after};
     switch (response.status) {
@@ -230,8 +231,8 @@ Answer read_answer(const Response &response, std::size_t count, std::size_t dime
     else if (!bad.empty())
         answer.problem = problem_of(Kind::refused, std::string(bad));
     else if (dimensions != 0 && answer.dimensions != dimensions)
-        answer.problem = problem_of(Kind::unreachable, "the embedder answers with vectors of " + std::to_string(answer.dimensions) + " dimensions, not of " +
-                                                           std::to_string(dimensions));
+        answer.problem = problem_of(Kind::unreachable, "the embedder answers with vectors of " + std::to_string(answer.dimensions) +
+                                                           " dimensions, not of " + std::to_string(dimensions));
     if (answer.problem)
         answer.vectors.clear();
     return answer;

@@ -18,10 +18,10 @@ struct Problem {
     enum class Kind : std::uint8_t {
         unauthorized, ///< credentials, quota, no such model: nothing gets better by asking again
         throttled,
-        unreachable,  ///< also an answer that is none
+        unreachable, ///< also an answer that is none
         timeout,
-        too_much,     ///< too many texts or tokens at once, or one text that is too long
-        refused       ///< one of the texts
+        too_much, ///< too many texts or tokens at once, or one text that is too long
+        refused   ///< one of the texts
     };
     Kind kind = Kind::unreachable;
     std::string message;
@@ -29,9 +29,9 @@ struct Problem {
 };
 
 struct Answer {
-    std::vector<Vector> vectors;            ///< in the order of the texts
-    std::size_t dimensions = 0;             ///< of each of them
-    std::size_t tokens = 0;                 ///< as the embedder counted them; 0: it does not say
+    std::vector<Vector> vectors; ///< in the order of the texts
+    std::size_t dimensions = 0;  ///< of each of them
+    std::size_t tokens = 0;      ///< as the embedder counted them; 0: it does not say
     std::optional<Problem> problem;
 };
 

@@ -33,7 +33,7 @@ private:
 
     std::size_t most_;
     std::size_t bytes_ = 0;
-    std::list<Entry> entries_; ///< the one used last comes first
+    std::list<Entry> entries_;                                                ///< the one used last comes first
     std::unordered_map<std::string_view, std::list<Entry>::iterator> places_; ///< keys lie in the entries
 };
 

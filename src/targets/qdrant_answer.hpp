@@ -21,9 +21,9 @@ enum class Asked : std::uint8_t { read, write };
 
 /// A point as it is remembered at the target.
 struct Stored {
-    std::string id;            ///< JSON, as we write it
-    std::int64_t version = -1; ///< -1: none of ours
-    std::string hash;          ///< of the unnamed vector
+    std::string id;                                          ///< JSON, as we write it
+    std::int64_t version = -1;                               ///< -1: none of ours
+    std::string hash;                                        ///< of the unnamed vector
     std::vector<std::pair<std::string, std::string>> hashes; ///< of named ones
 };
 /// nullopt: not an answer to read_points.

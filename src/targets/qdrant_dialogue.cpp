@@ -243,7 +243,8 @@ std::vector<Planned> preview_point(const Server &server, const Compiled &mapping
         slot.vector = std::make_shared<const std::string>(elided);
     }
     if (!texts.empty() && server.embedder)
-        planned.push_back({embed::embeddings_request(*server.embedder, model_of(server, mapping), dimensions_of(server, mapping), texts), {}, nullptr});
+        planned.push_back(
+            {embed::embeddings_request(*server.embedder, model_of(server, mapping), dimensions_of(server, mapping), texts), {}, nullptr});
     const std::size_t change = point.change;
     std::vector<Step> steps(1);
     steps.front().kind = point.removed ? Step::Kind::remove : Step::Kind::upsert;

@@ -132,7 +132,8 @@ std::vector<VectorSpec> read_vectors(const Source &source)
             refuse("option \"vector\" names several columns for one vector");
         spec.columns = {place_of(source, columns.front(), "vector")};
         if (!can_hold_vector(source.columns[spec.columns.front()].type))
-            refuse("option \"vector\" names the column " + in_quotes(columns.front()) + ", which is neither an array of numbers nor of pgvector's type");
+            refuse("option \"vector\" names the column " + in_quotes(columns.front()) +
+                   ", which is neither an array of numbers nor of pgvector's type");
         if (std::ranges::find(vectors, name, &VectorSpec::name) != vectors.end())
             refuse(name.empty() ? "options \"embed\" and \"vector\" exclude each other unless both name their vectors"
                                 : "vector " + in_quotes(name) + " is both embedded and taken from a column");
@@ -229,7 +230,8 @@ std::string collection_of(const Options &options, std::string_view table)
     const auto declared = option(options, "collection");
     auto name = std::string(declared.empty() ? table : declared);
     if (name.empty() || name.size() > longest_collection || name == "." || name == ".." ||
-        std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || std::string_view{"<>:\"/\\|?*\x7f"}.find(c) != std::string_view::npos; }))
+        std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; }) ||
+        name.find_first_of("<>:\"/\\|?*\x7f") != std::string::npos)
         refuse("Qdrant takes no collection of the name " + in_quotes(name) + ": declare another by option \"collection\"");
     return name;
 }

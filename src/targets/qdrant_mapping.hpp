@@ -40,18 +40,18 @@ enum class IdRule : std::uint8_t {
 };
 
 struct Compiled final : Mapping {
-    std::string source;                                        ///< 'schema.table'
-    std::string collection;                                    ///< what searches ask: an alias, or a collection of somebody else's making
-    std::string rebuild;                                       ///< the collection that is being filled to take its place; empty: none
+    std::string source;     ///< 'schema.table'
+    std::string collection; ///< what searches ask: an alias, or a collection of somebody else's making
+    std::string rebuild;    ///< the collection that is being filled to take its place; empty: none
     std::vector<VectorSpec> vectors;
     std::vector<PayloadField> payload;
-    std::vector<mapping::Type> types;                          ///< by place in a row
-    std::vector<std::pair<std::string, std::string>> indexes;  ///< payload field, schema
+    std::vector<mapping::Type> types;                         ///< by place in a row
+    std::vector<std::pair<std::string, std::string>> indexes; ///< payload field, schema
     IdRule id = IdRule::automatic;
-    bool integer_key = false;                                  ///< one integer column
-    std::string model;                                         ///< the sync's own; empty: the server's
-    unsigned dimensions = 0;                                   ///< the sync's own; 0: the server's
-    bool truncate = false;                                     ///< a text that is too long is cut
+    bool integer_key = false; ///< one integer column
+    std::string model;        ///< the sync's own; empty: the server's
+    unsigned dimensions = 0;  ///< the sync's own; 0: the server's
+    bool truncate = false;    ///< a text that is too long is cut
 
     [[nodiscard]] bool named() const { return !vectors.empty() && !vectors.front().name.empty(); }
     [[nodiscard]] bool embeds() const;

@@ -194,7 +194,8 @@ std::string plain_id(const Compiled &mapping, std::string_view key)
         return std::string(key);
     if (mapping.id == IdRule::key) {
         if (!embed::is_uuid(key))
-            throw std::invalid_argument("the key \"" + std::string(key.substr(0, 100)) + "\" is no UUID, but option \"id\" makes it the id of a point");
+            throw std::invalid_argument("the key \"" + std::string(key.substr(0, 100)) +
+                                        "\" is no UUID, but option \"id\" makes it the id of a point");
         return std::string(key);
     }
     return embed::uuid_of(id_space, mapping.source + '/' + std::string(key));

@@ -29,11 +29,11 @@ struct Slot {
 };
 
 struct Point {
-    std::size_t change = 0; ///< index into the batch
-    std::string id;         ///< JSON
-    bool removed = false;   ///< no row, or nothing to search it by
-    std::vector<Slot> slots; ///< one per vector of the mapping
-    std::string payload;    ///< JSON object
+    std::size_t change = 0;                 ///< index into the batch
+    std::string id;                         ///< JSON
+    bool removed = false;                   ///< no row, or nothing to search it by
+    std::vector<Slot> slots;                ///< one per vector of the mapping
+    std::string payload;                    ///< JSON object
     [[nodiscard]] std::size_t size() const; ///< bytes that it takes in requests, about
 };
 

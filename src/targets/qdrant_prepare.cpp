@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
-#include "config/json.hpp"
 #include "embed/answer.hpp"
 #include "embed/request.hpp"
 #include "mapping/json.hpp"
 #include "targets/qdrant_answer.hpp"
+#include "targets/qdrant_collection.hpp"
 #include "targets/qdrant_request.hpp"
 
 namespace autosync::targets::qdrant {
@@ -27,37 +27,6 @@ Verdict verdict_of(Outcome outcome, std::string message)
 }
 
 Verdict refused(std::string message) { return verdict_of(Outcome::refused, std::move(message)); }
-
-std::optional<config::Json> result_of(const http::Response &response)
-{
-    auto parsed = config::parse_json(response.body);
-    if (!parsed || !parsed->is_object() || !parsed->contains("result"))
-        return std::nullopt;
-    return std::move(parsed->at("result"));
-}
-
-const config::Json *member(const config::Json &object, const char *name)
-{
-    if (!object.is_object())
-        return nullptr;
-    const auto found = object.find(name);
-    return found == object.end() ? nullptr : &*found;
-}
-
-/// Size and distance of one vector as a collection declares it.
-struct Params {
-    std::size_t size = 0;
-    std::string distance;
-};
-
-std::optional<Params> params_of(const config::Json *declared)
-{
-    const auto *size = declared == nullptr ? nullptr : member(*declared, "size");
-    const auto *distance = declared == nullptr ? nullptr : member(*declared, "distance");
-    if (size == nullptr || distance == nullptr || !size->is_number_unsigned() || !distance->is_string())
-        return std::nullopt;
-    return Params{size->get<std::size_t>(), distance->get<std::string>()};
-}
 
 class Preparation final : public Dialogue {
 public:
@@ -126,20 +95,17 @@ private:
             return create();
         if (auto problem = problem_of(response, Asked::read))
             return std::move(*problem);
-        const auto result = result_of(response);
-        const auto *config = result ? member(*result, "config") : nullptr;
-        const auto *params = config == nullptr ? nullptr : member(*config, "params");
-        const auto *vectors = params == nullptr ? nullptr : member(*params, "vectors");
-        if (vectors == nullptr)
+        const auto vectors = read_collection(response);
+        if (!vectors)
             return verdict_of(Outcome::unreachable, "an answer that describes no collection: is this Qdrant?");
         for (const auto &spec : mapping_.vectors) {
-            const auto found = params_of(spec.name.empty() ? vectors : member(*vectors, spec.name.c_str()));
-            if (!found)
+            const auto found = vectors->find(spec.name);
+            if (found == vectors->end())
                 return refused(in_collection() + (spec.name.empty() ? "has no unnamed vector" : "has no vector \"" + spec.name + '"') + remedy());
-            if (const auto wrong = misfit(*found, size_); !wrong.empty())
+            if (const auto wrong = misfit(found->second, size_); !wrong.empty())
                 return refused(wrong);
             if (!spec.given)
-                found_ = *found;
+                found_ = found->second;
         }
         if (mapping_.embeds())
             return ask(Stage::checking, scroll_model(server_, name_, mapping_));
@@ -151,7 +117,7 @@ private:
     {
         return ": autosync.rebuild('" + mapping_.source + "', '" + server_.name + "') fills a new collection and puts it in this one's place";
     }
-    std::string misfit(const Params &found, std::size_t size) const
+    std::string misfit(const VectorParams &found, std::size_t size) const
     {
         const auto distance = distance_of(server_);
         if ((size == 0 || found.size == size) && found.distance == distance)
@@ -169,7 +135,8 @@ private:
         const auto model = model_of(server_, mapping_);
         if (models && !models->empty()) {
             if (models->front() != model)
-                return refused(in_collection() + "holds embeddings of model \"" + models->front() + "\", the sync declares \"" + model + '"' + remedy());
+                return refused(in_collection() + "holds embeddings of model \"" + models->front() + "\", the sync declares \"" + model + '"' +
+                               remedy());
             return index();
         }
         return size_ == 0 ? measure() : index();
@@ -191,7 +158,9 @@ private:
         if (answer.problem) {
             using Kind = embed::Problem::Kind;
             const auto kind = answer.problem->kind;
-            verdict.outcome = kind == Kind::unauthorized ? Outcome::unauthorized : kind == Kind::throttled ? Outcome::throttled : Outcome::unreachable;
+            verdict.outcome = kind == Kind::unauthorized ? Outcome::unauthorized
+                              : kind == Kind::throttled  ? Outcome::throttled
+                                                         : Outcome::unreachable;
             verdict.message = answer.problem->message;
             verdict.retry_after = answer.problem->retry_after;
             return verdict;
@@ -275,29 +244,14 @@ private:
     const Server &server_;
     const Compiled &mapping_;
     Stage stage_ = Stage::aliases;
-    std::string name_;                ///< of the collection itself
-    std::size_t size_;                ///< of its vectors; 0: not known yet
-    std::optional<Params> found_;     ///< what it is for
+    std::string name_;                  ///< of the collection itself
+    std::size_t size_;                  ///< of its vectors; 0: not known yet
+    std::optional<VectorParams> found_; ///< what it is for
     bool created_ = false;
     std::deque<std::pair<std::string, std::string>> indexes_;
 };
 
 } // namespace
-
-std::string behind_alias(const http::Response &response, const std::string &alias)
-{
-    const auto result = result_of(response);
-    const auto *aliases = result ? member(*result, "aliases") : nullptr;
-    if (problem_of(response, Asked::read) || aliases == nullptr || !aliases->is_array())
-        return "";
-    for (const auto &entry : *aliases) {
-        const auto *name = member(entry, "alias_name");
-        const auto *collection = member(entry, "collection_name");
-        if (name != nullptr && collection != nullptr && name->is_string() && collection->is_string() && name->get_ref<const std::string &>() == alias)
-            return collection->get<std::string>();
-    }
-    return alias;
-}
 
 Planned begin_preparation(const Server &server, const Compiled &mapping)
 {

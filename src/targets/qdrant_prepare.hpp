@@ -1,8 +1,6 @@
 // Before a sync's first delivery: its collection, made or checked, with the indexes that filters need.
 #pragma once
 
-#include <string>
-
 #include "targets/qdrant_mapping.hpp"
 
 namespace autosync::targets::qdrant {
@@ -10,8 +8,5 @@ namespace autosync::targets::qdrant {
 /// A new collection is named 'collection_1' and reached by the alias 'collection', so that a rebuild can put another in its place.
 /// One that is there under the name itself is taken as it is. Refused, with what to do, when sizes, distance or model do not fit.
 [[nodiscard]] Planned begin_preparation(const Server &server, const Compiled &mapping);
-
-/// The name behind an alias in the answer to GET /aliases: the alias itself when there is no such alias. Empty: not such an answer.
-[[nodiscard]] std::string behind_alias(const http::Response &response, const std::string &alias);
 
 } // namespace autosync::targets::qdrant

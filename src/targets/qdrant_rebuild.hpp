@@ -1,6 +1,6 @@
 // Filling a new collection beside the old one and putting it in its place, so that searches never see a half.
 //
-// 1. aliases_request, behind_alias (qdrant_prepare): which collection is there now. 2. next_collection: the one to fill; the sync's options get
+// 1. aliases_request, behind_alias (qdrant_collection): which collection is there now. 2. next_collection: the one to fill; the sync's options get
 // `rebuild_collection`, prepare() makes it, deliveries and a backfill fill it. 3. switch_collections: once it is complete.
 // All sources of a collection move with it: where several tables share one, all of them have to be rebuilt into the new one before the switch.
 #pragma once

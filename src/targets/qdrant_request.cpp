@@ -92,7 +92,8 @@ http::Request scroll_keys(const Server &server, const Compiled &mapping, std::st
 http::Request scroll_model(const Server &server, std::string_view collection, const Compiled &mapping)
 {
     return request_of(server, "POST", collection_path(collection, "/points/scroll"),
-                      R"({"limit":1,"with_payload":{"include":["_model"]},"with_vector":false,"filter":{"must":[)" + source_condition(mapping) + "]}}");
+                      R"({"limit":1,"with_payload":{"include":["_model"]},"with_vector":false,"filter":{"must":[)" + source_condition(mapping) +
+                          "]}}");
 }
 
 } // namespace autosync::targets::qdrant

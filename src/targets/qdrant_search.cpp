@@ -53,7 +53,8 @@ http::Request query_embedding(const Server &server, const Compiled &mapping, std
     const auto declared = model_of(server, mapping);
     // A former model had dimensions of its own: what is declared now was never asked of it.
     const auto dimensions = model.empty() || model == declared ? dimensions_of(server, mapping) : 0;
-    return embed::embeddings_request(server.embedder.value_or(embed::Embedder{}), model.empty() ? std::string_view{declared} : model, dimensions, texts);
+    return embed::embeddings_request(server.embedder.value_or(embed::Embedder{}), model.empty() ? std::string_view{declared} : model, dimensions,
+                                     texts);
 }
 
 http::Request search_request(const Server &server, const Compiled &mapping, std::string_view vector, std::size_t limit, std::string_view filter)

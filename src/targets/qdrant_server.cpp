@@ -43,7 +43,8 @@ std::string server_problem(const Server &server, const Compiled &mapping)
         return "";
     if (!server.embedder || server.embedder->access.url.empty())
         return "server \"" + server.name + "\" has no embedder: set its option \"embed_url\" or \"embedder\"";
-    return model_of(server, mapping).empty() ? "there is no model to embed with: set option \"model\" of the sync or of server \"" + server.name + '"' : "";
+    return model_of(server, mapping).empty() ? "there is no model to embed with: set option \"model\" of the sync or of server \"" + server.name + '"'
+                                             : "";
 }
 
 } // namespace autosync::targets::qdrant

@@ -38,9 +38,10 @@ Kind kind_of_status(long status, const std::string &body = "")
 
 TEST(EmbedAnswer, TakesVectorsByIndexAndAsTheyAreWritten)
 {
-    const auto answer = read_answer(answer_of(R"({"object":"list","usage":{"prompt_tokens":7,"total_tokens":9},"data":[)"
-                                              R"({"embedding":[ 0.10, -2e-3],"index":1,"object":"embedding"},{"object":"embedding","index":0,"embedding":[3,4]}]})"),
-                                    2, 2);
+    const auto answer =
+        read_answer(answer_of(R"({"object":"list","usage":{"prompt_tokens":7,"total_tokens":9},"data":[)"
+                              R"({"embedding":[ 0.10, -2e-3],"index":1,"object":"embedding"},{"object":"embedding","index":0,"embedding":[3,4]}]})"),
+                    2, 2);
     ASSERT_FALSE(answer.problem);
     EXPECT_EQ(*answer.vectors[0], "[3,4]");
     EXPECT_EQ(*answer.vectors[1], "[ 0.10, -2e-3]");
@@ -59,11 +60,26 @@ TEST(EmbedAnswer, TakesBase64AndMissingIndexes)
 
 TEST(EmbedAnswer, TrustsNoShape)
 {
-    for (const auto *const body :
-         {"", "x", "null", "[]", "7", "{}", R"({"data":null})", R"({"data":[]})", R"({"data":[7]})", R"({"data":[{}])", R"({"data":[{"index":0}]})",
-          R"({"error":"no"})", R"({"data":[{"index":1,"embedding":[1]}]})", R"({"data":[{"index":-1,"embedding":[1]}]})",
-          R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]})", R"({"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1]}]})",
-          R"({"data":[{"index":0,"embedding":[1)", R"({"data":[{"index":1e99,"embedding":[1]}]})", "\xff\xfe", R"({"data":{"index":0}})"}) {
+    for (const auto *const body : {"",
+                                   "x",
+                                   "null",
+                                   "[]",
+                                   "7",
+                                   "{}",
+                                   R"({"data":null})",
+                                   R"({"data":[]})",
+                                   R"({"data":[7]})",
+                                   R"({"data":[{}])",
+                                   R"({"data":[{"index":0}]})",
+                                   R"({"error":"no"})",
+                                   R"({"data":[{"index":1,"embedding":[1]}]})",
+                                   R"({"data":[{"index":-1,"embedding":[1]}]})",
+                                   R"({"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]})",
+                                   R"({"data":[{"index":0,"embedding":[1]},{"index":1,"embedding":[1]}]})",
+                                   R"({"data":[{"index":0,"embedding":[1)",
+                                   R"({"data":[{"index":1e99,"embedding":[1]}]})",
+                                   "\xff\xfe",
+                                   R"({"data":{"index":0}})"}) {
         const auto answer = read_answer(answer_of(body), 1, 0);
         ASSERT_TRUE(answer.problem) << body;
         EXPECT_TRUE(answer.problem->kind == Kind::unreachable || answer.problem->kind == Kind::refused) << body;
@@ -98,9 +114,11 @@ TEST(EmbedProblem, IsClassifiedByRule)
     EXPECT_EQ(kind_of_status(413), Kind::too_much);
     EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"'$.input' is invalid.","type":"invalid_request_error"}})"), Kind::refused);
     EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"Invalid value for 'dimensions'","param":"dimensions"}})"), Kind::unauthorized);
-    EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"This model's maximum context length is 8192 tokens, however you requested 9000"}})"), Kind::too_much);
+    EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"This model's maximum context length is 8192 tokens, however you requested 9000"}})"),
+              Kind::too_much);
     EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"Requested 400000","code":"max_tokens_per_request"}})"), Kind::too_much);
-    EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"Invalid 'input': array too long.","param":"input","code":"array_above_max_length"}})"), Kind::too_much);
+    EXPECT_EQ(kind_of_status(400, R"({"error":{"message":"Invalid 'input': array too long.","param":"input","code":"array_above_max_length"}})"),
+              Kind::too_much);
     EXPECT_EQ(kind_of_status(400, R"({"error":"the input length exceeds the context length"})"), Kind::too_much);
     EXPECT_EQ(kind_of_status(422, "plain"), Kind::refused);
     EXPECT_EQ(kind_of_status(500, std::string(5'000'000, '[')), Kind::unreachable);

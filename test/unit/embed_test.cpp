@@ -16,16 +16,14 @@ namespace {
 
 Vector vector_of(std::size_t bytes) { return std::make_shared<const std::string>(bytes, '1'); }
 
-TEST(Fingerprint, IsWhatTheDocumentationSays)
-{
-    EXPECT_EQ(fingerprint("m", 384, "warm coat"), "9f89d01e02a98431f44d09329f5823a9");
-}
+TEST(Fingerprint, IsWhatTheDocumentationSays) { EXPECT_EQ(fingerprint("m", 384, "warm coat"), "9f89d01e02a98431f44d09329f5823a9"); }
 
 TEST(Uuid, IsOfVersionFive)
 {
     EXPECT_EQ(uuid_of("6f1d3c52-8a4e-4b7f-9c21-0d3e4f5a6b7c", "public.docs/a"), "600f588c-9d82-5147-84b8-a9355aa8d7eb");
     EXPECT_TRUE(is_uuid("600f588c-9d82-5147-84b8-a9355aa8d7eb"));
-    for (const auto *const other : {"", "600f588c9d82514784b8a9355aa8d7eb", "600F588C-9d82-5147-84b8-a9355aa8d7eb", "600f588c-9d82-5147-84b8-a9355aa8d7e-"})
+    for (const auto *const other :
+         {"", "600f588c9d82514784b8a9355aa8d7eb", "600F588C-9d82-5147-84b8-a9355aa8d7eb", "600f588c-9d82-5147-84b8-a9355aa8d7e-"})
         EXPECT_FALSE(is_uuid(other)) << other;
 }
 
@@ -109,8 +107,8 @@ TEST(VectorText, CountsNumbersThatAFloatHolds)
     EXPECT_EQ(count_numbers("[1,2.5,-3e-5]"), 3U);
     EXPECT_EQ(count_numbers(" [ 1 ,\n 0 ]\n"), 2U);
     EXPECT_EQ(count_numbers("[1e-400]"), 1U);
-    for (const auto *const other : {"", "[]", "[1", "1]", "[1,]", "[,1]", "[1 2]", "[01]", "[1.]", "[.5]", "[+1]", "[1e]", "[NaN]", "[Infinity]", "[null]",
-                                    "[1e39]", "[-1e400]", "[[1]]", "[1]]", "[\"1\"]", "{1:0.5}/3", "[1]x"})
+    for (const auto *const other : {"",     "[]",    "[1",         "1]",     "[1,]",   "[,1]",     "[1 2]", "[01]", "[1.]",    "[.5]",      "[+1]",
+                                    "[1e]", "[NaN]", "[Infinity]", "[null]", "[1e39]", "[-1e400]", "[[1]]", "[1]]", "[\"1\"]", "{1:0.5}/3", "[1]x"})
         EXPECT_FALSE(count_numbers(other)) << other;
     EXPECT_FALSE(count_numbers("[" + std::string(40, '9') + "]"));
     EXPECT_EQ(count_numbers("[0." + std::string(400, '1') + "]"), 1U);

@@ -194,7 +194,9 @@ TEST(QdrantDialogue, CutsOrRefusesATextThatIsTooLong)
 
 TEST(QdrantDialogue, TellsHowTheEmbedderFails)
 {
-    const auto outcome = [](http::Response response) { return deliver({product(1, "coat")}, json::array(), answering("/embeddings", std::move(response))).verdict; };
+    const auto outcome = [](http::Response response) {
+        return deliver({product(1, "coat")}, json::array(), answering("/embeddings", std::move(response))).verdict;
+    };
     EXPECT_EQ(outcome(response_of({}, 401)).outcome, Outcome::unauthorized);
     EXPECT_EQ(outcome(response_of({}, 500)).outcome, Outcome::unreachable);
     EXPECT_EQ(outcome(response_of({{"error", {{"message", "x"}}}}, 400)).outcome, Outcome::refused);
@@ -212,7 +214,9 @@ TEST(QdrantDialogue, TellsHowTheEmbedderFails)
 
 TEST(QdrantDialogue, TellsHowReadingFails)
 {
-    const auto verdict = [](http::Response response) { return deliver({product(1, "coat")}, json::array(), answering("/points", std::move(response))).verdict; };
+    const auto verdict = [](http::Response response) {
+        return deliver({product(1, "coat")}, json::array(), answering("/points", std::move(response))).verdict;
+    };
     const auto missing = verdict(response_of({{"status", {{"error", "Not found: Collection `products` doesn't exist!"}}}}, 404));
     EXPECT_EQ(missing.outcome, Outcome::unreachable);
     EXPECT_TRUE(missing.unprepared);
@@ -230,7 +234,9 @@ TEST(QdrantDialogue, TellsHowReadingFails)
 
 TEST(QdrantDialogue, TellsHowWritingFails)
 {
-    const auto verdict = [](http::Response response) { return deliver({product(1, "coat")}, json::array(), answering("/batch?wait=true", std::move(response))).verdict; };
+    const auto verdict = [](http::Response response) {
+        return deliver({product(1, "coat")}, json::array(), answering("/batch?wait=true", std::move(response))).verdict;
+    };
     EXPECT_EQ(verdict(failure(Failure::connect)).outcome, Outcome::unreachable);
     EXPECT_EQ(verdict(failure(Failure::timeout)).outcome, Outcome::unknown);
     EXPECT_EQ(verdict(failure(Failure::broken)).outcome, Outcome::unknown);

@@ -158,7 +158,8 @@ TEST(QdrantPlan, TakesVectorsOfColumns)
 
     source = products({{"vector", "vec"}});
     source.columns[3].type = {Kind::text};
-    EXPECT_EQ(written(source, product(1, "coat", {}, std::string("[1,2.5e-3]"))).at(0).at("upsert").at("points").at(0).at("vector"), json::parse("[1,2.5e-3]"));
+    EXPECT_EQ(written(source, product(1, "coat", {}, std::string("[1,2.5e-3]"))).at(0).at("upsert").at("points").at(0).at("vector"),
+              json::parse("[1,2.5e-3]"));
     for (const auto *const bad : {"", "[]", "[1,NaN]", "{1:0.5}/3", "[1],\"x\":[2]"})
         EXPECT_TRUE(contains(refusal(source, product(1, "coat", {}, std::string(bad))), "not of the form")) << bad;
 }
@@ -166,13 +167,19 @@ TEST(QdrantPlan, TakesVectorsOfColumns)
 TEST(QdrantPlan, WritesValuesByType)
 {
     auto source = products({{"embed", "name"}, {"payload", "exact,loose,real,doc"}});
-    source.columns = {{"id", {Kind::integer}}, {"name", {Kind::text}}, {"exact", {Kind::decimal, Kind::text, true}}, {"loose", {Kind::decimal}},
-                      {"real", {Kind::real}},  {"doc", {Kind::json}}};
-    const auto payload = written(source, {0, "1", false,
+    source.columns = {{"id", {Kind::integer}},    {"name", {Kind::text}}, {"exact", {Kind::decimal, Kind::text, true}},
+                      {"loose", {Kind::decimal}}, {"real", {Kind::real}}, {"doc", {Kind::json}}};
+    const auto payload = written(source, {0,
+                                          "1",
+                                          false,
                                           {std::int64_t{1}, std::string("n"), std::string("12.50"), std::string("12345678901234567890.5"),
                                            std::numeric_limits<double>::quiet_NaN(), std::string(R"({"a": [1]})")},
                                           {}})
-                             .at(0).at("upsert").at("points").at(0).at("payload");
+                             .at(0)
+                             .at("upsert")
+                             .at("points")
+                             .at(0)
+                             .at("payload");
     EXPECT_EQ(payload.at("exact"), 12.5);
     EXPECT_EQ(payload.at("loose"), "12345678901234567890.5");
     EXPECT_EQ(payload.at("real"), "NaN");
@@ -194,8 +201,9 @@ TEST(QdrantKind, EnumeratesAfterAKey)
     const auto body = json::parse(qdrant().enumerate(vector_server(), source, *mapping, "42", 10).body);
     EXPECT_EQ(body.at("offset"), 42);
     EXPECT_EQ(body.at("filter").at("must_not"), json::parse(R"([{"has_id":[42]}])"));
-    EXPECT_EQ(qdrant().read_keys(response_of({{"result", {{"points", {{{"id", 1}, {"payload", {{"_key", "1"}}}}, {{"id", 2}, {"payload", nullptr}}}}}}})),
-              std::vector<std::string>{"1"});
+    EXPECT_EQ(
+        qdrant().read_keys(response_of({{"result", {{"points", {{{"id", 1}, {"payload", {{"_key", "1"}}}}, {{"id", 2}, {"payload", nullptr}}}}}}})),
+        std::vector<std::string>{"1"});
     for (const auto &strange : {json{}, json{{"result", 1}}, json{{"result", {{"points", 1}}}}})
         EXPECT_FALSE(qdrant().read_keys(response_of(strange)));
     EXPECT_FALSE(qdrant().read_keys(response_of({}, 500)));

@@ -3,6 +3,7 @@
 
 #include "qdrant_scene.hpp"
 
+#include "targets/qdrant_collection.hpp"
 #include "targets/qdrant_prepare.hpp"
 #include "targets/qdrant_rebuild.hpp"
 #include "targets/qdrant_search.hpp"
@@ -136,8 +137,13 @@ TEST(QdrantPrepare, MakesTheCollectionOfARebuildWithoutTouchingTheAlias)
 
 TEST(QdrantPrepare, TrustsNoAnswer)
 {
-    const std::vector<http::Response> strange{response_of({}), response_of({{"result", 7}}), response_of(json::array()), response_of({}, 500), response_of({}, 401),
-                                              response_of({{"result", {{"config", 1}}}}), response_of({{"result", {{"aliases", {1, {{"alias_name", 1}}}}}}})};
+    const std::vector<http::Response> strange{response_of({}),
+                                              response_of({{"result", 7}}),
+                                              response_of(json::array()),
+                                              response_of({}, 500),
+                                              response_of({}, 401),
+                                              response_of({{"result", {{"config", 1}}}}),
+                                              response_of({{"result", {{"aliases", {1, {{"alias_name", 1}}}}}}})};
     for (const auto &response : strange) {
         for (std::size_t at = 0; at < 6; ++at) {
             Collections there;
@@ -205,11 +211,13 @@ TEST(QdrantSearch, FindsKeysOfItsOwnSource)
     const auto server = vector_server();
     const auto plain = search_request(server, *compile_source(products()), "[1,2]", 5, R"({"must":[{"key":"name","match":{"value":"x"}}]})");
     EXPECT_EQ(plain.url, "http://qdrant/collections/products/points/query");
-    EXPECT_EQ(json::parse(plain.body), json::parse(R"({"query":[1,2],"limit":5,"with_payload":{"include":["_key"]},"with_vector":false,"filter":{"must":[
+    EXPECT_EQ(json::parse(plain.body),
+              json::parse(R"({"query":[1,2],"limit":5,"with_payload":{"include":["_key"]},"with_vector":false,"filter":{"must":[
         {"key":"_source","match":{"value":"public.products"}},{"must":[{"key":"name","match":{"value":"x"}}]}]}})"));
     const auto named = search_request(server, *compile_source(products({{"vector", R"({"a":"vec"})"}, {"embed", R"({"b":"name"})"}})), "[1]", 1, "");
     EXPECT_EQ(json::parse(named.body).at("using"), "b");
-    const auto hits = read_hits(response_of({{"result", {{"points", {{{"id", 1}, {"score", 0.5}, {"payload", {{"_key", "7"}}}}, {{"id", 2}, {"score", 1}}}}}}}));
+    const auto hits =
+        read_hits(response_of({{"result", {{"points", {{{"id", 1}, {"score", 0.5}, {"payload", {{"_key", "7"}}}}, {{"id", 2}, {"score", 1}}}}}}}));
     ASSERT_EQ(hits.value.size(), 1U) << "one is not ours";
     EXPECT_EQ(hits.value[0].key, "7");
     EXPECT_EQ(hits.value[0].score, 0.5);

@@ -47,7 +47,8 @@ inline Source products(const mapping::Options &options = {{"embed", "name,descri
     return source;
 }
 
-inline Change product(std::int64_t id, const std::string &name, mapping::Value description = std::monostate{}, mapping::Value vector = std::monostate{})
+inline Change product(std::int64_t id, const std::string &name, mapping::Value description = std::monostate{},
+                      mapping::Value vector = std::monostate{})
 {
     return {0, std::to_string(id), false, {id, name, std::move(description), std::move(vector)}, {}};
 }
@@ -90,8 +91,8 @@ struct Scene {
 
 /// A server that remembers what it was asked. It answers as Qdrant and as an embedder do; a test says what is there and what fails.
 struct Parts {
-    json stored = json::array();                                        ///< the points that are there
-    std::function<http::Response(const http::Request &)> instead;       ///< status 0: answer as always
+    json stored = json::array();                                  ///< the points that are there
+    std::function<http::Response(const http::Request &)> instead; ///< status 0: answer as always
     std::vector<http::Request> asked;
 
     http::Response answer(const http::Request &request)
