@@ -236,18 +236,6 @@ std::string collection_of(const Options &options, std::string_view table)
     return name;
 }
 
-std::vector<std::string> needed_columns(const Options &options)
-{
-    std::vector<std::string> needed = payload_columns(options).value_or(std::vector<std::string>{});
-    for (const std::string_view name : {"embed", "vector"})
-        for (const auto &[vector, columns] : named_columns(options, name))
-            needed.insert(needed.end(), columns.begin(), columns.end());
-    std::ranges::sort(needed);
-    const auto repeated = std::ranges::unique(needed);
-    needed.erase(repeated.begin(), repeated.end());
-    return needed;
-}
-
 std::unique_ptr<const Compiled> compile_source(const Source &source)
 {
     auto compiled = std::make_unique<Compiled>();

@@ -60,12 +60,10 @@ struct Compiled final : Mapping {
 };
 
 /// Throws std::invalid_argument with a message for the user. A source without columns is a table that is gone: enough for purging.
-/// Source::columns has to hold what needed_columns() names, whatever `columns` and `exclude` say: those limit the payload.
+/// Source::columns has to hold what `embed`, `vector` and `payload` name, whatever `columns` and `exclude` say: those limit the payload.
 [[nodiscard]] std::unique_ptr<const Compiled> compile_source(const mapping::Source &source);
 [[nodiscard]] const Compiled &compiled(const Mapping &mapping);
 
-/// The columns that options name to be embedded, taken as vectors or put into the payload. Throws std::invalid_argument for malformed options.
-[[nodiscard]] std::vector<std::string> needed_columns(const mapping::Options &options);
 /// The collection that a sync writes to and is searched in. `table`: the bare name.
 [[nodiscard]] std::string collection_of(const mapping::Options &options, std::string_view table);
 

@@ -66,13 +66,6 @@ TEST(QdrantOptions, LimitThePayload)
     EXPECT_EQ(names({{"embed", "name"}, {"payload", "[]"}}), "");
 }
 
-TEST(QdrantOptions, TellWhatHasToBeRead)
-{
-    EXPECT_EQ(targets::qdrant::needed_columns({{"embed", R"({"a":"x","b":["y","x"]})"}, {"vector", R"({"v":"z"})"}, {"payload", "p"}}),
-              (std::vector<std::string>{"p", "x", "y", "z"}));
-    EXPECT_TRUE(targets::qdrant::needed_columns({}).empty());
-}
-
 TEST(QdrantOptions, OfSyncAndServerTogether)
 {
     auto server = vector_server();
