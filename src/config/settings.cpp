@@ -97,7 +97,7 @@ const Setting table[] = {
     {"autosync.poll_interval", Int{&settings.poll_interval, 5'000, 100, 3'600'000, GUC_UNIT_MS}, PGC_SUSET, "Time between looks at the outbox without a wake-up.",
      "A fall-back only: a commit wakes the worker at once."},
     {"autosync.request_timeout", Int{&settings.request_timeout, 120'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Time for a request to a target and its answer.",
-     nullptr},
+     "Also, up to a minute, for reading rows once with their filter: a table that takes longer lags behind alone."},
     {"autosync.retry_initial_delay", Int{&settings.retry_initial_delay, 1'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Delay before the first retry.",
      "Doubles with each further failure, with jitter, up to autosync.retry_max_delay."},
     {"autosync.retry_max_delay", Int{&settings.retry_max_delay, 300'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Longest delay between retries.", nullptr},

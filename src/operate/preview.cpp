@@ -88,7 +88,14 @@ AUTOSYNC_SQL(autosync_preview)
     worker::Reader reader{*sync};
     const worker::Wanted wanted[] = {{key.text, key.columns}};
     std::size_t done = 0;
-    auto read = reader.read_keys(wanted, std::size_t{1} << 30, &done);
+    const auto read_row = [&] {
+        try {
+            return reader.read_keys(wanted, std::size_t{1} << 30, &done);
+        } catch (const worker::SyncTrouble &trouble) {
+            throw pg::Failure{trouble.sqlstate(), trouble.what()};
+        }
+    };
+    auto read = read_row();
     auto &row = read.at(0);
     if (!row.problem.empty())
         throw pg::Failure{ERRCODE_FDW_ERROR, "this row cannot be delivered", row.problem};

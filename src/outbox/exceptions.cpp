@@ -39,6 +39,47 @@ std::string without_nul(std::string json)
     return json;
 }
 
+std::string list_of(const std::vector<Refusal> &refusals)
+{
+    std::string list = "[";
+    for (const auto &refusal : refusals)
+        list += (list.size() > 1 ? ", " : "") + to_json(refusal);
+    return without_nul(list + "]");
+}
+
+/// Of these entities, those whose rows another transaction has locked: retry() and discard() may be part of a long one.
+std::set<std::pair<Oid, std::string>> locked_rows(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+{
+    std::set<std::pair<Oid, std::string>> locked;
+    for (const auto &row : pg::execute("WITH known AS (SELECT x.source, x.key FROM autosync.exceptions AS x"
+                                       " JOIN jsonb_to_recordset($3::jsonb) AS r (source oid, key text) USING (source, key)"
+                                       " WHERE x.instance = $1::int8 AND x.target = $2::name), free AS MATERIALIZED (SELECT x.source, x.key"
+                                       " FROM autosync.exceptions AS x JOIN known USING (source, key)"
+                                       " WHERE x.instance = $1::int8 AND x.target = $2::name FOR UPDATE OF x SKIP LOCKED)"
+                                       " SELECT source, key FROM known EXCEPT SELECT source, key FROM free",
+                                       {std::to_string(instance), target, list_of(refusals)}))
+        locked.emplace(static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""));
+    return locked;
+}
+
+void write_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+{
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
+                " created_at, updated_at, next_attempt_at)"
+                " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
+                " nullif(r.answer, ''), clock_timestamp(), clock_timestamp(),"
+                " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
+                " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
+                " request text, answer text, delay float8)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
+                " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
+                " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
+                // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
+                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
+                {std::to_string(instance), target, list_of(refusals)});
+}
+
 } // namespace
 
 std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit)
@@ -46,7 +87,7 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
     const auto rows = pg::execute("SELECT source, key, event_id, operation, coalesce(verb, ''), attempts FROM autosync.exceptions"
                                   " WHERE instance = $1::int8 AND target = $2::name AND status IN ('PENDING', 'RETRYING')"
                                   " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp()"
-                                  " ORDER BY source, key LIMIT $3::int8",
+                                  " ORDER BY source, key LIMIT $3::int8 FOR UPDATE SKIP LOCKED", // what is being decided on comes when that has committed
                                   {std::to_string(instance), target, std::to_string(limit)});
     std::vector<Due> due;
     due.reserve(rows.size());
@@ -70,26 +111,27 @@ bool any_exceptions(std::int64_t instance, const std::string &target)
         .has_value();
 }
 
-void note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
 {
-    std::string list = "[";
-    for (const auto &refusal : refusals)
-        list += (list.size() > 1 ? ", " : "") + to_json(refusal);
-    list += "]";
-    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
-                " created_at, updated_at, next_attempt_at)"
-                " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
-                " nullif(r.answer, ''), clock_timestamp(), clock_timestamp(),"
-                " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
-                " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
-                " request text, answer text, delay float8)"
-                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
-                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
-                " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
-                " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
-                // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
-                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
-                {std::to_string(instance), target, without_nul(std::move(list))});
+    std::set<Oid> undecided;
+    const auto locked = locked_rows(instance, target, refusals);
+    std::vector<Refusal> free;
+    for (const auto &refusal : refusals) {
+        if (locked.contains({refusal.source, refusal.key}))
+            undecided.insert(refusal.source);
+        else
+            free.push_back(refusal);
+    }
+    try {
+        if (!free.empty())
+            pg::subtransaction([&] { write_refusals(instance, target, free); });
+    } catch (const pg::Error &error) {
+        if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
+            throw;
+        for (const auto &refusal : free) // marked by hand this moment
+            undecided.insert(refusal.source);
+    }
+    return undecided;
 }
 
 void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
@@ -143,8 +185,9 @@ void note_doubts(std::int64_t instance, const std::string &target, const std::ve
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay)
 {
     pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp() + $4::float8 * interval '1 millisecond'"
+                " WHERE ctid = ANY (ARRAY(SELECT ctid FROM autosync.exceptions"
                 " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND status IN ('PENDING', 'RETRYING')"
-                " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp()",
+                " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp() FOR UPDATE SKIP LOCKED))",
                 {std::to_string(instance), target, std::to_string(source), std::to_string(delay.count())});
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ struct Refusal {
     bool given_up = false;
     std::chrono::milliseconds delay{0}; ///< until the next attempt
 };
-void note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
+/// Those of tables that are returned have not all been noted: another transaction is deciding on a row of them, and is not waited for.
+[[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
 
 /// An entity whose state the target has by now.
 struct Arrived {

@@ -1,6 +1,6 @@
 #include "worker/ddl.hpp"
 
-#include "pg/bridge.hpp"
+#include <string_view>
 
 namespace autosync::worker {
 
@@ -79,6 +79,26 @@ bool changes_unnoticed(const Node *statement)
         return pg::guard([statement] { return look_at(statement); });
     default:
         return false;
+    }
+}
+
+bool dropped_meanwhile(const pg::Error &error)
+{
+    const std::string_view message = error.what();
+    return error.sqlstate() == ERRCODE_INTERNAL_ERROR &&
+           (message.starts_with("cache lookup failed") || message.starts_with("could not open relation"));
+}
+
+bool passes(const pg::Error &error)
+{
+    switch (error.sqlstate()) {
+    case ERRCODE_LOCK_NOT_AVAILABLE:
+    case ERRCODE_UNDEFINED_TABLE:
+    case ERRCODE_UNDEFINED_OBJECT:
+    case ERRCODE_INVALID_SCHEMA_NAME:
+        return true;
+    default:
+        return dropped_meanwhile(error);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "outbox/log.hpp"
 #include "pg/spi.hpp"
 #include "worker/agenda.hpp"
+#include "worker/ddl.hpp"
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
 
@@ -22,6 +23,7 @@ namespace {
 constexpr milliseconds housekeeping_every{1'000};
 constexpr std::uint64_t compact_after = 5'000; // looks; about as many cursor records at most
 constexpr milliseconds error_pause{1'000};
+constexpr int disturbances_told = 10;          // in a row, until somebody is told
 constexpr milliseconds reload_pause{100};      // unknown tables may change all the time
 constexpr milliseconds trouble_pause{30'000};  // a broken declaration may have been mended where we do not hear of it
 
@@ -34,6 +36,7 @@ struct Engine::State {
     std::map<std::string, Agenda> agenda;
     std::map<std::string, Clock::time_point> due_again; ///< when a runner wants to look again
     std::map<std::string, Clock::time_point> broken_until;
+    std::map<std::string, int> disturbed; ///< how often in a row, by what passes by itself
     Clock::time_point housekeeping{};
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
@@ -85,7 +88,7 @@ struct Engine::State {
                 runners.try_emplace(name, *desk, name, std::move(cursors[name]));
         }
         for (auto at = runners.begin(); at != runners.end();) {
-            const bool gone = desk->catalog.find(at->first) == nullptr && !at->second.busy();
+            const bool gone = desk->catalog.find(at->first) == nullptr; // also in the middle of a round: nobody waits for that
             at = gone ? runners.erase(at) : std::next(at);
         }
         for (auto &[name, runner] : runners)
@@ -99,9 +102,11 @@ struct Engine::State {
     {
         try {
             body();
+            disturbed.erase(name);
             return;
         } catch (const pg::Error &error) { // its transaction is rolled back: this target waits, the others go on
-            pg::report(LOG, error.sqlstate(), "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
+            if (!passes(error) || ++disturbed[name] >= disturbances_told)
+                pg::report(LOG, error.sqlstate(), "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
         } catch (const std::exception &error) {
             pg::report(LOG, ERRCODE_INTERNAL_ERROR, "deliveries to target \"" + name + "\" were interrupted", error.what(), "They are tried again.");
         }

@@ -48,7 +48,9 @@ void settle_purge(std::int64_t instance, const std::string &target, const Job &j
                                                  " updated_at = clock_timestamp()";
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
-        pg::execute(statement + " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = 'purge' AND requested_at = $4::timestamptz" +
+        pg::execute(statement + " WHERE (instance, target, source, kind) = (SELECT instance, target, source, kind FROM autosync.jobs"
+                        " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = 'purge' AND requested_at = $4::timestamptz"
+                        " FOR UPDATE SKIP LOCKED)" + // one that is being asked for anew begins anew
                         (removed == 0 ? " AND $5::int8 = 0" : ""),
                     {std::to_string(instance), target, std::to_string(job.table), job.requested_at, std::to_string(removed)});
     });

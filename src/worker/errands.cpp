@@ -63,7 +63,7 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
             return run(std::move(errand));
         }
         const auto declared = to.find(job.table);
-        if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table))
+        if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table) || now < job_retries_[job.table].at)
             continue; // in trouble as a whole: later
         if (job.kind == "sweep") {
             Errand errand;
@@ -76,7 +76,7 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
             return run(std::move(errand));
         }
         if (!job.started)
-            start_job(desk_.instance, target_, job, *declared);
+            start_job(desk_.instance, to.access.at(declared->sync.owner), job, *declared);
         Round round;
         round.kind = Round::Kind::backfill;
         round.job = std::move(job);
@@ -157,6 +157,7 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
             trouble({verdict.outcome == Outcome::refused ? Outcome::unreachable : verdict.outcome, verdict.message, verdict.retry_after}, now);
         }
         errand_.reset();
+        go_on_ = true;
         return;
     }
     errand.requests.pop_front();
@@ -175,6 +176,7 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
         errand.declared->prepared = true;
     }
     errand_.reset();
+    go_on_ = true;
 }
 
 } // namespace autosync::worker

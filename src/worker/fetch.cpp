@@ -13,7 +13,10 @@ namespace autosync::worker {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::size_t byte_budget = 32U << 20;
+constexpr std::chrono::milliseconds longest_read{60'000};
 
 /// A table rewritten between the snapshot and its opening would look empty: so first the lock, at once or not at all, then the snapshot.
 bool lock_table(const config::Sync &sync)
@@ -72,8 +75,9 @@ public:
         if (flight_.outdated || !flight_.troubled.empty())
             return;
         const pg::ActiveSnapshot snapshot;
+        const auto began = Clock::now();
         try {
-            auto piece = reader(*declared).read_after(round_.job.position, round_.job.where_clause, limit, byte_budget);
+            auto piece = reader_of(*declared, flight_.target).read_after(round_.job.position, round_.job.where_clause, limit, byte_budget);
             for (std::size_t i = 0; i < piece.rows.size(); ++i) {
                 Item item;
                 item.table = round_.job.table;
@@ -85,7 +89,7 @@ public:
             round_.finished = piece.finished;
             round_.done = static_cast<std::int64_t>(piece.rows.size());
         } catch (const SyncTrouble &trouble) {
-            flight_.troubled[round_.job.table] = trouble.what();
+            stop(round_.job.table, trouble, began);
         }
     }
 
@@ -135,11 +139,12 @@ private:
         flight_.outdated = Catalog::stale();
     }
 
-    static Reader &reader(Declared &declared)
+    /// Others wait while a table is read: one that takes long to fail has its next turn the later.
+    void stop(Oid table, const SyncTrouble &trouble, Clock::time_point began)
     {
-        if (declared.reader == nullptr)
-            declared.reader = std::make_unique<Reader>(declared.sync);
-        return *declared.reader;
+        constexpr int share = 10;
+        flight_.troubled[table] = trouble.what();
+        flight_.pause[table] = std::chrono::duration_cast<std::chrono::milliseconds>(share * (Clock::now() - began));
     }
 
     void give_back(std::vector<Item> &chosen, std::size_t from)
@@ -155,16 +160,17 @@ private:
         wanted.reserve(chosen.size());
         for (const auto &item : chosen)
             wanted.push_back(item.wanted);
+        const auto began = Clock::now();
         try {
             std::size_t done = 0;
-            auto rows = reader(*declared).read_keys(wanted, budget, &done);
+            auto rows = reader_of(*declared, flight_.target).read_keys(wanted, budget, &done);
             for (std::size_t i = 0; i < done; ++i)
                 add(declared, std::move(chosen[i]), std::move(rows[i]));
             if (done < chosen.size())
                 budget = 0; // spent: the rest of all tables is read with the next snapshot
             give_back(chosen, done);
         } catch (const SyncTrouble &trouble) {
-            flight_.troubled[table] = trouble.what();
+            stop(table, trouble, began);
         }
     }
 
@@ -186,14 +192,7 @@ private:
             row.change.links.clear();
             row.problem.clear();
         } else if (!row.problem.empty()) {
-            outbox::Refusal refusal;
-            refusal.source = item.table;
-            refusal.key = item.wanted.key;
-            refusal.event_id = item.event_id;
-            refusal.operation = item.operation;
-            refusal.message = row.problem;
-            refusal.attempts = item.attempts + 1;
-            flight_.refusals.push_back(std::move(refusal));
+            flight_.refusals.push_back(refusal(item, std::move(row.problem)));
             return;
         } else if (nothing_to_send(*declared, item, row, round_.kind == Round::Kind::sweep)) {
             if (round_.kind != Round::Kind::sweep) // there is the row, but whether the target has its newest state is not known
@@ -223,6 +222,14 @@ private:
 };
 
 } // namespace
+
+Reader &reader_of(Declared &declared, const config::Target &target)
+{
+    if (declared.reader == nullptr)
+        declared.reader = std::make_unique<Reader>(declared.sync);
+    declared.reader->time_limit(std::min(longest_read, target.limits.request_timeout));
+    return *declared.reader;
+}
 
 std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit)
 {

@@ -66,6 +66,13 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
     flight_->delivery.emplace(*flight_->target.kind, flight_->target.description, batch, settings);
 }
 
+/// When a table in trouble is tried again: after a usual while, or after one that what it costs asks for.
+Runner::Retry Runner::later(TimePoint now, milliseconds usual, milliseconds due_to_cost)
+{
+    constexpr milliseconds costly{5'000};
+    return {now + std::max(usual, due_to_cost), 0, due_to_cost >= costly};
+}
+
 /// Sends what may be sent. Lands the flight when it is over.
 milliseconds Runner::pump(TimePoint now)
 {
@@ -116,7 +123,7 @@ void Runner::land(TimePoint now)
     }
     const bool job = round_->kind == Round::Kind::backfill || round_->kind == Round::Kind::sweep;
     if (job && !flight->troubled.empty())
-        job_at_ = now + job_pause;
+        job_retries_[round_->job.table] = later(now, job_pause, flight->pause[round_->job.table]);
     if (round_->kind == Round::Kind::backfill || round_->items.empty()) {
         adopt_cursors(*round_);
         round_.reset();
@@ -142,9 +149,11 @@ void Runner::adopt_cursors(const Round &round)
         apart = round.before;
         apart.source = table;
         apart.reason = reason;
-        auto &retry = apart_retries_[table];
-        retry.at = now + std::min(apart_maximum, apart_initial * (1 << std::min(retry.failures, 6U)));
-        ++retry.failures;
+        const unsigned failures = apart_retries_[table].failures;
+        const auto pause = round.pause.find(table);
+        apart_retries_[table] = later(now, std::min(apart_maximum, apart_initial * (1 << std::min(failures, 6U))),
+                                      pause == round.pause.end() ? milliseconds{0} : pause->second);
+        apart_retries_[table].failures = failures + 1;
     }
 }
 

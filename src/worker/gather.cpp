@@ -150,9 +150,8 @@ private:
         for (const auto &child : destination_.syncs) {
             const auto &links = child->sync.links;
             const bool joined = std::any_of(links.begin(), links.end(), [parent](const auto &link) { return !link.from_columns && link.parent == parent; });
-            auto &known = round_.dependents;
-            if (joined && std::find(known.begin(), known.end(), child->sync.table) == known.end())
-                known.push_back(child->sync.table);
+            if (joined)
+                round_.dependents.emplace(child->sync.table, parent);
         }
     }
 

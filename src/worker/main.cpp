@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "worker/ddl.hpp"
 #include "worker/engine.hpp"
 #include "worker/process.hpp"
 #include "worker/session.hpp"
@@ -121,9 +122,44 @@ bool extension_is_gone()
     }
 }
 
+/// Errors that pass by themselves are worth a word only when they do not.
+class Patience final {
+public:
+    /// Waits a little after an error of which more patience is hoped for; false: it is none of that kind.
+    [[nodiscard]] bool holds(const std::exception &reason, const std::string &name)
+    {
+        const auto *const error = dynamic_cast<const pg::Error *>(&reason);
+        if (error == nullptr || !passes(*error))
+            return false;
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ > calm) {
+            began_ = now;
+            told_ = false;
+        }
+        last_ = now;
+        if (now - began_ > quiet && !told_) {
+            pg::report(LOG, error->sqlstate(), "autosync worker of database \"" + name + "\" waits: " + reason.what());
+            told_ = true;
+        }
+        pg::call([] {
+            (void)WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(nap.count()), PG_WAIT_EXTENSION);
+        });
+        return true;
+    }
+
+private:
+    static constexpr milliseconds nap{100};
+    static constexpr milliseconds calm{2'000};
+    static constexpr milliseconds quiet{10'000};
+    std::chrono::steady_clock::time_point began_;
+    std::chrono::steady_clock::time_point last_;
+    bool told_ = false;
+};
+
 /// The life of the process once it is connected; its exit code.
 int live(Tenure &tenure, const std::string &name)
 {
+    Patience patience;
     while (!tenure.revoked()) {
         try {
             serve_interrupts();
@@ -133,7 +169,7 @@ int live(Tenure &tenure, const std::string &name)
             if (installed.oid() != InvalidOid ? serve(tenure, installed) : tenure.retire())
                 return 0;
         } catch (const std::exception &reason) {
-            if (!extension_is_gone()) {
+            if (!extension_is_gone() && !patience.holds(reason, name)) {
                 give_up(("autosync worker of database \"" + name + "\"").c_str(), reason);
                 return 1;
             }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pg/spi.hpp"
+#include "worker/time_limit.hpp"
 
 namespace autosync::worker {
 
@@ -30,17 +31,24 @@ private:
 };
 
 /// Runs `body` in a subtransaction with SPI connected, as `owner` in a restricted context, where row security raises instead of filtering.
-template <typename Body> void as_owner(Oid owner, Body &&body)
+/// Throws SyncTrouble when it takes longer than `limit`.
+template <typename Body> void as_owner(Oid owner, std::chrono::milliseconds limit, Body &&body)
 {
-    pg::subtransaction([&] {
-        const pg::ActingAs acting{owner};
-        pg::call([] {
-            (void)set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-            pg::connect_spi();
+    const TimeLimit time{limit};
+    try {
+        pg::subtransaction([&] {
+            const pg::ActingAs acting{owner};
+            pg::call([] {
+                (void)set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+                pg::connect_spi();
+            });
+            body();
+            pg::call([] { SPI_finish(); });
         });
-        body();
-        pg::call([] { SPI_finish(); });
-    });
+    } catch (const pg::Error &error) {
+        time.judge(error);
+        throw;
+    }
 }
 
 } // namespace autosync::worker

@@ -85,21 +85,20 @@ void note_state(const std::string &target, TargetState state, std::chrono::milli
     });
 }
 
-void start_job(std::int64_t instance, const std::string &target, Job &job, Declared &declared)
+void start_job(std::int64_t instance, const config::Target &target, Job &job, Declared &declared)
 {
     std::int64_t total = 0;
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         try {
-            if (declared.reader == nullptr)
-                declared.reader = std::make_unique<Reader>(declared.sync);
-            total = declared.reader->estimate_rows(job.where_clause);
+            total = reader_of(declared, target).estimate_rows(job.where_clause);
         } catch (const SyncTrouble &) {
             total = 0; // reading the rows will say why
         }
         pg::execute("UPDATE autosync.jobs SET total = nullif($5::int8, 0), started_at = clock_timestamp(), updated_at = clock_timestamp()"
-                    " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4",
-                    {std::to_string(instance), target, std::to_string(job.table), job.kind, std::to_string(total)});
+                    " WHERE (instance, target, source, kind) = (SELECT instance, target, source, kind FROM autosync.jobs"
+                    " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4 FOR UPDATE SKIP LOCKED)",
+                    {std::to_string(instance), target.name, std::to_string(job.table), job.kind, std::to_string(total)});
     });
     job.started = true;
 }

@@ -16,7 +16,7 @@ void note_trouble(const std::string &target, const delivery::Trouble &trouble, s
 void note_state(const std::string &target, TargetState state, std::chrono::milliseconds next_attempt);
 
 /// Notes how much there is to do before the first piece. In a transaction of its own.
-void start_job(std::int64_t instance, const std::string &target, Job &job, Declared &declared);
+void start_job(std::int64_t instance, const config::Target &target, Job &job, Declared &declared);
 
 /// The keys a target holds, as suspects: whoever has no row any more is removed.
 [[nodiscard]] Round sweep_round(const Errand &errand, const std::vector<std::string> &keys, std::size_t limit);

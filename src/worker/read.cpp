@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "worker/ddl.hpp"
 #include "worker/parameters.hpp"
 #include "worker/reader_state.hpp"
 
@@ -37,25 +38,18 @@ std::vector<Oid> types_of(const Statement &statement)
     return types;
 }
 
-/// Something that a plan needs went between planning and running.
-[[nodiscard]] bool dropped_meanwhile(const pg::Error &error)
-{
-    const std::string_view message = error.what();
-    return error.sqlstate() == ERRCODE_INTERNAL_ERROR &&
-           (message.starts_with("cache lookup failed") || message.starts_with("could not open relation"));
-}
-
 } // namespace
 
 void blame(const pg::Error &error, Step step)
 {
     const int state = error.sqlstate();
     switch (ERRCODE_TO_CATEGORY(state)) {
-    case ERRCODE_OPERATOR_INTERVENTION:
-        throw error;
     case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
     case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+    case ERRCODE_INVALID_TRANSACTION_STATE:
     case ERRCODE_TRANSACTION_ROLLBACK:
+    case ERRCODE_INSUFFICIENT_RESOURCES:
+    case ERRCODE_OPERATOR_INTERVENTION:
     case ERRCODE_SYSTEM_ERROR:
         throw SyncTrouble{state, error.what()};
     default:
@@ -77,6 +71,8 @@ Reader::State::State(const config::Sync &sync)
 
 Reader::Reader(const config::Sync &sync) : state_{std::make_unique<State>(sync)} {}
 Reader::~Reader() = default;
+
+void Reader::time_limit(std::chrono::milliseconds limit) { state_->limit = limit; }
 
 bool Reader::fits(const config::Sync &sync) const
 {
@@ -146,7 +142,7 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
     const std::size_t before = *bytes;
     const std::size_t had = rows->size();
     try {
-        as_owner(owner, [&] { try_batch(wanted, byte_budget, bytes, rows, &step); });
+        as_owner(owner, limit, [&] { try_batch(wanted, byte_budget, bytes, rows, &step); });
         return;
     } catch (const pg::Error &error) {
         *bytes = before;

@@ -1,6 +1,7 @@
 // Rows read again under the round's snapshot, with the rights of the table's owner.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -53,6 +54,8 @@ public:
     Reader &operator=(const Reader &) = delete;
 
     /// Whether this reader reads what `sync` declares by now.
+    /// How long one statement may take; without it, any time. What takes longer throws SyncTrouble.
+    void time_limit(std::chrono::milliseconds limit);
     [[nodiscard]] bool fits(const config::Sync &sync) const;
 
     /// The state of these keys (distinct ones), one entry per key in the same order; a missing or filtered row is `removed`. Stops after

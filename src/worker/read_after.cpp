@@ -90,7 +90,7 @@ void Reader::State::scan(std::size_t count, std::size_t byte_budget, std::size_t
     const std::size_t had = piece->rows.size();
     const std::string position = piece->position;
     try {
-        as_owner(owner, [&] { try_scan(count, byte_budget, bytes, piece, seen, &step); });
+        as_owner(owner, limit, [&] { try_scan(count, byte_budget, bytes, piece, seen, &step); });
     } catch (const pg::Error &error) {
         *bytes = before;
         piece->rows.resize(had);
@@ -105,7 +105,7 @@ void Reader::State::scan(std::size_t count, std::size_t byte_budget, std::size_t
 
 void Reader::State::park_next(const std::string &problem, BackfillPiece *piece)
 {
-    as_owner(owner, [&] {
+    as_owner(owner, limit, [&] {
         Plan &plan = plan_after(!piece->position.empty(), true);
         plan.prepare();
         TupleDesc shape = nullptr;
@@ -154,7 +154,7 @@ std::int64_t Reader::estimate_rows(const std::string &where_clause)
     std::string line;
     const std::string sql = state_->statement.estimate(where_clause);
     try {
-        as_owner(state_->owner, [&] {
+        as_owner(state_->owner, state_->limit, [&] {
             const auto text = pg::execute_one(sql);
             line = text.value_or("");
         });

@@ -14,8 +14,8 @@ namespace autosync::worker {
 /// What a statement was doing when it failed.
 enum class Step : std::uint8_t { planning, parameters, running };
 
-/// Decides whose trouble an error is: throws SyncTrouble when it tells something of the sync as a whole, the error itself for a cancel
-/// or a shutdown, and returns when it may be that of a row.
+/// Decides whose trouble an error is: throws SyncTrouble when it tells something of the sync as a whole, or of the server and this moment
+/// (no space, no memory, a cancel), and returns when it may be that of a row.
 void blame(const pg::Error &error, Step step);
 
 /// Pinned settings for as long as values are turned into text.
@@ -57,6 +57,7 @@ struct Reader::State {
     [[nodiscard]] std::vector<Datum> parameters_after(const std::string &position, std::size_t count) const;
 
     Oid owner;
+    std::chrono::milliseconds limit{0}; ///< of one statement; 0: none
     bool keep_filtered;
     bool keep_deleted;
     std::vector<mapping::Column> columns;

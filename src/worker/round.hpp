@@ -1,11 +1,13 @@
 // A round: from what is marked as changed to what the target has confirmed. Read, deliver, settle; no transaction in between.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,8 +54,9 @@ struct Round {
     outbox::Cursor before;                       ///< where the piece began
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
     std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
+    std::map<Oid, std::chrono::milliseconds> pause; ///< of these: not to be tried again sooner
     std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
-    std::vector<Oid> dependents;                 ///< children that name a parent by other columns than its key, which has changed
+    std::set<std::pair<Oid, Oid>> dependents;    ///< (child, parent): it names the parent by other columns than its key, which has changed
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool caught_up = false;                      ///< nothing was left in the log
     bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
@@ -77,13 +80,18 @@ struct Flight {
     std::vector<outbox::Arrived> done;                      ///< entities that the target has, or with nothing to send
     std::vector<outbox::Doubt> doubts;                      ///< to be delivered once more after a while
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
+    std::map<Oid, std::chrono::milliseconds> pause;         ///< of these: not to be tried again sooner
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
     std::optional<delivery::Delivery> delivery;
-    std::uint64_t counted = 0;
 };
 
 [[nodiscard]] inline outbox::Arrived arrived(const Item &item) { return {item.table, item.wanted.key, item.event_id, item.captured_at}; }
+
+[[nodiscard]] outbox::Refusal refusal(const Item &item, std::string message);
+
+/// What reads a sync, within the time that its target grants.
+[[nodiscard]] Reader &reader_of(Declared &declared, const config::Target &target);
 
 // Gathering: each in a transaction of its own.
 

@@ -1,7 +1,7 @@
 #include "worker/runner.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <random>
 #include <utility>
 
 #include "config/settings.hpp"
@@ -24,17 +24,35 @@ constexpr milliseconds record_every{200}; // while more follows: a record costs 
 } // namespace
 
 Runner::Runner(Desk &desk, std::string target, std::map<Oid, outbox::Cursor> cursors)
-    : desk_{desk}, target_{std::move(target)}, cursors_{std::move(cursors)}, breaker_{{}, static_cast<std::uint32_t>(std::rand())}
+    : desk_{desk}, target_{std::move(target)}, cursors_{std::move(cursors)}, breaker_{{}, std::random_device{}()}
 {
     cursors_[InvalidOid].target = target_;
 }
 
+Runner::~Runner()
+{
+    for (const auto &[ticket, id] : tickets_)
+        desk_.client.cancel(ticket);
+    if (errand_)
+        desk_.client.cancel(errand_ticket_);
+}
+
+/// What stood in the way may be mended. What takes long to try is tried in vain only when it is declared otherwise.
+void Runner::forget_retries(std::map<Oid, Retry> &retries) const
+{
+    std::erase_if(retries, [this](const auto &entry) {
+        const auto declared = destination()->find(entry.first);
+        return !entry.second.costly || declared == nullptr || declared->reader == nullptr;
+    });
+}
+
 void Runner::catalog_loaded()
 {
-    apart_retries_.clear(); // what stood in the way may be mended
     const Destination *const now = destination();
     if (now == nullptr)
         return;
+    forget_retries(apart_retries_);
+    forget_retries(job_retries_);
     for (auto at = cursors_.begin(); at != cursors_.end();) {
         if (at->first == InvalidOid || now->find(at->first) != nullptr) {
             ++at;
@@ -78,7 +96,7 @@ milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
     const TimePoint end = now + turn_budget;
     paused_ = agenda.paused;
     has_exceptions_ = has_exceptions_ || agenda.has_exceptions;
-    bool looking = look;
+    bool looking = look || std::exchange(go_on_, false);
     for (;;) {
         if (flight_) {
             const auto patience = pump(now);
@@ -161,9 +179,15 @@ Runner::Step Runner::take_up(Work work, const Destination &to, TimePoint now, co
 /// delivered twice at most, never missed.
 Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
 {
+    std::vector<Oid> line; // whoever comes behind the last one, then the others
     for (const auto &[table, cursor] : cursors_) {
-        if (table == InvalidOid || now < apart_retries_[table].at)
-            continue;
+        if (table != InvalidOid && now >= apart_retries_[table].at)
+            line.push_back(table);
+    }
+    std::rotate(line.begin(), std::upper_bound(line.begin(), line.end(), last_apart_), line.end());
+    for (const Oid table : line) {
+        const auto &cursor = cursors_.at(table);
+        last_apart_ = table;
         Round round = gather_log(desk_.instance, to, cursor, cursors_, round_limit());
         if (round.items.empty() && round.truncated.empty() && round.lagging.empty() && round.caught_up) {
             pg::transaction([&] {

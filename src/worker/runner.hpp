@@ -37,6 +37,9 @@ public:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     Runner(Desk &desk, std::string target, std::map<Oid, outbox::Cursor> cursors);
+    ~Runner(); ///< what is under way is given up: it is read again from the cursor
+    Runner(const Runner &) = delete;
+    Runner &operator=(const Runner &) = delete;
 
     /// Goes on as far as it can now. `look`: there may be new work. Returns how long it can be left alone.
     std::chrono::milliseconds turn(TimePoint now, bool look, const Agenda &agenda);
@@ -54,6 +57,12 @@ private:
     enum class Step : std::uint8_t { nothing, again, waiting };
     enum class Work : std::uint8_t { apart, log, due, job };
 
+    struct Retry {
+        TimePoint at{};
+        unsigned failures = 0;
+        bool costly = false; ///< it took long to fail
+    };
+
     Step start(TimePoint now, const Agenda &agenda);
     Step prepare_syncs(const Destination &destination);
     Step take_up(Work work, const Destination &destination, TimePoint now, const Agenda &agenda);
@@ -68,7 +77,9 @@ private:
     void launch(std::unique_ptr<Flight> flight, TimePoint now);
     [[nodiscard]] std::chrono::milliseconds pump(TimePoint now);
     void land(TimePoint now);
+    [[nodiscard]] static Retry later(TimePoint now, std::chrono::milliseconds usual, std::chrono::milliseconds due_to_cost);
     void adopt_cursors(const Round &round);
+    void forget_retries(std::map<Oid, Retry> &retries) const;
     void record();
 
     Step run(Errand errand);
@@ -85,11 +96,9 @@ private:
     Desk &desk_;
     std::string target_;
     std::map<Oid, outbox::Cursor> cursors_; ///< InvalidOid: the main one; others lag behind
-    struct Retry {
-        TimePoint at{};
-        unsigned failures = 0;
-    };
     std::map<Oid, Retry> apart_retries_;
+    std::map<Oid, Retry> job_retries_; ///< tables whose jobs cannot be done for now
+    Oid last_apart_ = InvalidOid;      ///< the table that lags behind and had its turn
     std::optional<Round> round_;
     std::unique_ptr<Flight> flight_;
     std::map<http::Client::Ticket, delivery::Delivery::Id> tickets_;
@@ -100,6 +109,7 @@ private:
     std::optional<delivery::Trouble> trouble_;
     std::optional<TargetState> shown_; ///< what stat_targets says
     bool has_exceptions_ = false;
+    bool go_on_ = false; ///< an errand is done: whatever waited for it comes next
     bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
     std::array<Work, 4> line_{Work::apart, Work::log, Work::due, Work::job};
     bool paused_ = false;

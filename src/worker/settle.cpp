@@ -15,6 +15,7 @@ namespace {
 using State = delivery::Result::State;
 
 constexpr std::chrono::seconds quiet{10}; ///< after so long no request is applied any more that was left unanswered
+constexpr const char *being_decided = "another session has yet to commit what it asks for";
 
 std::string headline(const http::Request &request)
 {
@@ -41,16 +42,9 @@ void sort_out(Round &round, Flight &flight)
         if (result.state == State::delivered) {
             flight.done.push_back(arrived(item));
         } else if (result.state == State::refused) {
-            outbox::Refusal refusal;
-            refusal.source = item.table;
-            refusal.key = item.wanted.key;
-            refusal.event_id = item.event_id;
-            refusal.operation = item.operation;
-            refusal.message = result.message;
-            refusal.request = headline(result.request);
-            refusal.answer = result.answer;
-            refusal.attempts = item.attempts + 1;
-            flight.refusals.push_back(std::move(refusal));
+            auto &refused = flight.refusals.emplace_back(refusal(item, result.message));
+            refused.request = headline(result.request);
+            refused.answer = result.answer;
         } else if (round.kind != Round::Kind::backfill) { // a backfill reads its piece again
             round.items.push_back(std::move(item));
         }
@@ -80,9 +74,29 @@ void request_job(std::int64_t instance, const std::string &target, Oid table, co
                 {std::to_string(instance), target, std::to_string(table), kind, reason});
 }
 
-/// The target stands behind the piece now; tables that could not be read stay where it began.
-void advance(std::int64_t instance, const std::string &target, const Round &round)
+/// Asks for work that the piece has given rise to. Where a session is asking for the same in an open transaction, the table that gave rise
+/// to it stays behind: that is not waited for, and may be rolled back.
+void request_jobs(std::int64_t instance, const std::string &target, Round &round)
 {
+    const auto request = [&](Oid table, const char *kind, const char *reason, Oid origin) {
+        try {
+            pg::subtransaction([&] { request_job(instance, target, table, kind, reason); });
+        } catch (const pg::Error &error) {
+            if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
+                throw;
+            round.lagging[origin] = being_decided;
+        }
+    };
+    for (const Oid table : round.truncated)
+        request(table, "sweep", "TRUNCATE", table);
+    for (const auto &[child, parent] : round.dependents)
+        request(child, "backfill", "the key of a parent has changed", parent);
+}
+
+/// The target stands behind the piece now; tables that could not be read stay where it began.
+void advance(std::int64_t instance, const std::string &target, Round &round)
+{
+    request_jobs(instance, target, round);
     for (const auto &[table, reason] : round.lagging) {
         if (round.before.source == table && round.before.reason == reason)
             continue; // as before
@@ -93,10 +107,6 @@ void advance(std::int64_t instance, const std::string &target, const Round &roun
     }
     if (round.record && (round.before.source == InvalidOid || !round.lagging.contains(round.before.source)))
         outbox::save_cursor(instance, round.after);
-    for (const Oid table : round.truncated)
-        request_job(instance, target, table, "sweep", "TRUNCATE");
-    for (const Oid table : round.dependents)
-        request_job(instance, target, table, "backfill", "the key of a parent has changed");
 }
 
 void advance_job(std::int64_t instance, const std::string &target, const Round &round)
@@ -120,7 +130,7 @@ void advance_job(std::int64_t instance, const std::string &target, const Round &
                 parameters);
 }
 
-void finish(std::int64_t instance, const std::string &target, const Round &round)
+void finish(std::int64_t instance, const std::string &target, Round &round)
 {
     switch (round.kind) {
     case Round::Kind::log:
@@ -137,30 +147,45 @@ void finish(std::int64_t instance, const std::string &target, const Round &round
 
 } // namespace
 
+outbox::Refusal refusal(const Item &item, std::string message)
+{
+    outbox::Refusal made;
+    made.source = item.table;
+    made.key = item.wanted.key;
+    made.event_id = item.event_id;
+    made.operation = item.operation;
+    made.message = std::move(message);
+    made.attempts = item.attempts + 1;
+    return made;
+}
+
 void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions)
 {
     sort_out(round, flight);
     const bool trouble = flight.delivery && (flight.delivery->trouble() || flight.delivery->newer_version() > 0);
-    if (round.kind == Round::Kind::log) {
-        for (const auto &[table, reason] : flight.troubled)
-            round.lagging[table] = reason;
-    }
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         if (flight.delivery)
             for (const auto &[source, usage] : flight.delivery->usage())
                 spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(usage.tokens));
         judge(flight.refusals, target, flight.target);
-        if (!flight.refusals.empty())
-            outbox::note_refusals(instance, target, flight.refusals);
+        if (!flight.refusals.empty()) {
+            for (const Oid table : outbox::note_refusals(instance, target, flight.refusals))
+                flight.troubled[table] = being_decided;
+        }
         if (has_exceptions && !flight.done.empty())
             outbox::clear_exceptions(instance, target, flight.done);
         if (!flight.doubts.empty()) // behind what is cleared: also when it has arrived by now, the earlier request may come after it
             outbox::note_doubts(instance, target, flight.doubts, std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout));
-        if (round.kind == Round::Kind::due) {
-            constexpr std::chrono::seconds later{5};
-            for (const auto &[table, reason] : flight.troubled)
-                outbox::postpone(instance, target, table, later);
+        for (const auto &[table, reason] : flight.troubled) {
+            constexpr std::chrono::milliseconds later{5'000};
+            const auto pause = flight.pause[table];
+            if (round.kind == Round::Kind::due)
+                outbox::postpone(instance, target, table, std::max(later, pause));
+            if (round.kind != Round::Kind::log)
+                continue;
+            round.lagging[table] = reason;
+            round.pause[table] = pause;
         }
         const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
         if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))

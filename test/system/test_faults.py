@@ -107,5 +107,5 @@ def test_nothing_is_sent_that_a_crash_takes_back(shop, server, graph, how):
     too_much = {key: (n, kept.get(key)) for key, n in held.items() if n > kept.get(key, 0)}
     assert too_much == {}
     shop.execute("UPDATE counters SET n = n + 1 WHERE id % 2 = 0")
-    shop.wait_delivered()
+    shop.wait_delivered(timeout=20)  # every table is prepared again, one right after the other: no look every poll_interval takes part in it
     assert compare(shop, graph) == []

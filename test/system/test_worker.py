@@ -2,6 +2,8 @@
 import contextlib
 import pathlib
 import re
+import socket
+import threading
 import time
 
 import psycopg2
@@ -297,3 +299,40 @@ def test_ddl_that_changes_rows_wakes_the_worker(cluster):
         assert eventually(removed, 5, "removal of 1") < 2
         cursor.execute("SELECT autosync.wait_delivered('things')")
         assert cursor.fetchone() == (True,)
+
+
+@contextlib.contextmanager
+def silent_server():
+    """Takes every connection, and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken = []
+
+        def take():
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(listening.accept()[0])
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        try:
+            yield "http://127.0.0.1:%d" % listening.getsockname()[1]
+        finally:
+            for connection in taken:
+                connection.close()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_target_that_is_dropped_while_it_is_asked_keeps_nobody_busy(cluster):
+    cluster.create("worker_hanging")
+    with silent_server() as url, contextlib.closing(cluster.server.connect("worker_hanging")) as session, session.cursor() as cursor:
+
+        def state():
+            cursor.execute("SELECT state FROM autosync.stat_workers WHERE datname = current_database()")
+            return cursor.fetchone()
+
+        cursor.execute("CREATE SERVER silent FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url '%s')" % url)
+        cursor.execute("CREATE USER MAPPING FOR PUBLIC SERVER silent OPTIONS (username 'a', password 'b'); SELECT autosync.adopt_database()")
+        cursor.execute("CREATE TABLE things (id int PRIMARY KEY); INSERT INTO things VALUES (1); SELECT autosync.add_sync('things', 'silent')")
+        eventually(lambda: state() not in (None, (None,)), 5, "a request under way")
+        cursor.execute("SET client_min_messages = warning; DROP SERVER silent CASCADE")
+        eventually(lambda: state() == (None,), 5, "rest")
