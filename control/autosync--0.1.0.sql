@@ -1,5 +1,16 @@
 \echo Use "CREATE EXTENSION autosync" to load this file. \quit
 
+-- What targets get is JSON in UTF-8. An SQL_ASCII database may hold it; rows that do not are parked.
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() NOT IN ('UTF8', 'SQL_ASCII') THEN
+        RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'autosync needs a database with encoding UTF8',
+            DETAIL = pg_catalog.format('This one has encoding %s.', pg_catalog.getdatabaseencoding()),
+            HINT = 'Create a database with ENCODING ''UTF8'' and restore a dump of this one into it.';
+    END IF;
+END
+$$;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Tables. All have the instance's id in their primary key, so that a subscriber to FOR ALL TABLES never mixes two
 -- installations. None is dumped: logs and cursors belong to the running installation. Nothing is granted to anybody.
@@ -144,18 +155,18 @@ CREATE FUNCTION autosync.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAM
 COMMENT ON FUNCTION autosync.capture() IS 'The trigger function that declares a sync: arguments are the target''s name and options as ''name=value''. Notes the key of each changed row in the outbox, inside the same transaction.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- Declaration (wrappers, validators, add_…)
+-- Declaration (wrappers, validators, add_...)
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION autosync.neo4j_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_neo4j_validator';
 COMMENT ON FUNCTION autosync.neo4j_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_neo4j. Raises fdw_invalid_option_name (HV00D) for an unknown option, invalid_parameter_value (22023) for a malformed value.';
 CREATE FOREIGN DATA WRAPPER autosync_neo4j VALIDATOR autosync.neo4j_validator;
-COMMENT ON FOREIGN DATA WRAPPER autosync_neo4j IS 'Targets: Neo4j servers, reached over HTTP. Server options: url, database and the common ones; user mapping: username, password or bearer_token, each also as …_file.';
+COMMENT ON FOREIGN DATA WRAPPER autosync_neo4j IS 'Targets: Neo4j servers, reached over HTTP. Server options: url, database and the common ones; user mapping: username, password or bearer_token, each also as ..._file.';
 
 CREATE FUNCTION autosync.qdrant_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_qdrant_validator';
 COMMENT ON FUNCTION autosync.qdrant_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_qdrant, see neo4j_validator().';
 CREATE FOREIGN DATA WRAPPER autosync_qdrant VALIDATOR autosync.qdrant_validator;
-COMMENT ON FOREIGN DATA WRAPPER autosync_qdrant IS 'Targets: Qdrant servers, for rows as vectors. Server options: url, embedder (a server of autosync_openai) or embed_url, model, dimensions, distance and the common ones; user mapping: api_key, embed_api_key, each also as …_file.';
+COMMENT ON FOREIGN DATA WRAPPER autosync_qdrant IS 'Targets: Qdrant servers, for rows as vectors. Server options: url, embedder (a server of autosync_openai) or embed_url, model, dimensions, distance and the common ones; user mapping: api_key, embed_api_key, each also as ..._file.';
 
 CREATE FUNCTION autosync.openai_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_openai_validator';
 COMMENT ON FUNCTION autosync.openai_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_openai, see neo4j_validator().';
@@ -204,7 +215,7 @@ CREATE FUNCTION autosync.explain_options(source regclass, target name) RETURNS T
 COMMENT ON FUNCTION autosync.explain_options(regclass, name) IS 'The effective value of each option of a sync and where it comes from. level: sync, server, setting or default; value NULL: none. Errors: 42704 not synced, 42501 not the owner of the table.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- Operation (views, states, retry, pause, …)
+-- Operation (views, states, retry, pause, ...)
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- Every view below shows an ordinary role its own tables only, pg_monitor the figures. Views read the internal tables with the
@@ -228,13 +239,13 @@ RETURN CASE
     ELSE upper(entity_type) || CASE operation
         WHEN 'insert' THEN '_CREATED' WHEN 'delete' THEN '_DELETED' WHEN 'unpublish' THEN '_DELETED' WHEN 'truncate' THEN '_TRUNCATED' ELSE '_UPDATED' END
 END;
-COMMENT ON FUNCTION autosync.event_type(text, text, bool) IS 'The name of an event: CUSTOMERS_CREATED, …_UPDATED, …_DELETED, …_TRUNCATED; RELATIONSHIP_CREATED or RELATIONSHIP_DELETED for the rows of a join table.';
+COMMENT ON FUNCTION autosync.event_type(text, text, bool) IS 'The name of an event: CUSTOMERS_CREATED, ..._UPDATED, ..._DELETED, ..._TRUNCATED; RELATIONSHIP_CREATED or RELATIONSHIP_DELETED for the rows of a join table.';
 
 CREATE VIEW autosync.syncs AS
 SELECT s.source::regclass AS source, s.target, s.kind, s.options, s.operations, s.enabled, s.owner, s.triggers
 FROM autosync.sync_rows() AS s;
 COMMENT ON VIEW autosync.syncs IS 'What is synced to where: one row per table and target, read from the triggers that declare it.';
-COMMENT ON COLUMN autosync.syncs.kind IS 'Of the target: neo4j, test, …; NULL when its server is gone.';
+COMMENT ON COLUMN autosync.syncs.kind IS 'Of the target: neo4j, test, ...; NULL when its server is gone.';
 COMMENT ON COLUMN autosync.syncs.options IS 'As declared: the arguments of the trigger.';
 COMMENT ON COLUMN autosync.syncs.operations IS 'Operations that are captured: for which a trigger fires, less those that the option operations leaves out.';
 COMMENT ON COLUMN autosync.syncs.enabled IS 'Whether the row-level trigger is enabled.';

@@ -100,7 +100,7 @@ void targets(Report &report, const std::vector<State> &states)
         else if (it.state == "unreachable")
             report.crit(check, "unreachable" + error, "Run autosync.check_target(); nothing is lost, delivery goes on when the target answers.");
         else if (it.state == "unauthorized")
-            report.crit(check, "unauthorized" + error, "Correct the user mapping; nothing is lost, delivery goes on when the target accepts it.");
+            report.crit(check, "unauthorized" + error, "Correct what autosync.check_target() says; nothing is lost, delivery goes on when the target accepts it.");
         else
             report.crit(check, it.state, "See the checks on the installation.");
     }

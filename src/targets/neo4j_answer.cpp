@@ -141,6 +141,20 @@ Verdict by_failure(const http::Response &response)
     return verdict;
 }
 
+/// What to do about it, behind what is wrong.
+std::string advice(const http::Response &response, const std::string &message)
+{
+    if (response.failure == Failure::broken || (response.failure == Failure::connect && message.find("SSL") != std::string::npos))
+        return " (is url that of the HTTP interface? Its port is 7474 for http, 7473 for https; 7687 is that of Bolt)";
+    if (response.failure != Failure::none)
+        return {};
+    if (message.find("ClientError.Security.") != std::string::npos)
+        return " (set username and password with CREATE or ALTER USER MAPPING)";
+    if (message.find("ClientError.Database.") != std::string::npos)
+        return " (name another in the server's option database)";
+    return {};
+}
+
 /// Fills `body` and says nothing when the answer is one of success.
 std::optional<Verdict> problem(const http::Response &response, json &body)
 {
@@ -252,7 +266,7 @@ Probe read_components(const http::Response &response)
 {
     json body;
     if (const auto trouble = problem(response, body))
-        return {trouble->outcome, "", trouble->message};
+        return {trouble->outcome, "", trouble->message + advice(response, trouble->message)};
     Probe probe;
     const bool readable = each_row(body, [&](const json &row) {
         probe.version = row[0].is_string() ? row[0].get<std::string>() : "";

@@ -148,6 +148,15 @@ std::string purge_entities(const Shape &shape)
     return out + "RETURN count(*) AS count";
 }
 
+/// Nobody refers to this name any more (the purge's own option "forsaken"), so its stubs go as well.
+std::string purge_name(const Shape &shape)
+{
+    std::string out = "MATCH (n:" + quote_name(shape.private_label) + ") WITH n LIMIT $limit\n";
+    out += take_back(shape, "n", "");
+    out += delete_own(shape, "n", "");
+    return out + "DETACH DELETE n\nRETURN count(*) AS count";
+}
+
 std::string prefix(const Shape &shape, const std::string &statement)
 {
     std::string out = R"({"statement":)";
@@ -182,7 +191,7 @@ std::unique_ptr<const Compiled> compile_source(const mapping::Source &source)
     compiled->fields = make_fields(source.columns, shape.properties);
     compiled->upsert = prefix(shape, shape.edge ? upsert_edge(shape, *shape.edge, compiled->fields) : upsert_node(shape, compiled->fields));
     compiled->remove = prefix(shape, remove_entity(shape));
-    compiled->purge = prefix(shape, purge_entities(shape));
+    compiled->purge = prefix(shape, source.options.contains("forsaken") ? purge_name(shape) : purge_entities(shape));
     return compiled;
 }
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "config/options.hpp"
+#include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
 #include "pg/spi.hpp"
+#include "worker/shape.hpp"
 #include "worker/signature.hpp"
 
 namespace autosync::worker {
@@ -24,7 +26,7 @@ void relation_changed(Datum, Oid relation)
     is_suspect = true;
     is_stale = is_stale || !OidIsValid(relation) || relied_on == nullptr || std::binary_search(relied_on->begin(), relied_on->end(), relation);
 }
-void target_changed(Datum, int, uint32) { is_stale = true; }
+void target_or_schema_changed(Datum, int, uint32) { is_stale = true; }
 void function_changed(Datum, int, uint32) { is_suspect = true; }
 
 void watch()
@@ -35,8 +37,8 @@ void watch()
     watching = true;
     pg::call([] {
         CacheRegisterRelcacheCallback(relation_changed, Datum{0});
-        for (const SysCacheIdentifier cache : {FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID, USERMAPPINGOID})
-            CacheRegisterSyscacheCallback(cache, target_changed, Datum{0});
+        for (const SysCacheIdentifier cache : {FOREIGNSERVEROID, FOREIGNDATAWRAPPEROID, USERMAPPINGOID, NAMESPACEOID})
+            CacheRegisterSyscacheCallback(cache, target_or_schema_changed, Datum{0});
         CacheRegisterSyscacheCallback(PROCOID, function_changed, Datum{0});
     });
 }
@@ -44,28 +46,6 @@ void watch()
 bool may_use(const config::Sync &sync, const config::Target &target)
 {
     return pg::execute_one("SELECT has_server_privilege($1::oid, $2::oid, 'USAGE')", {std::to_string(sync.owner), std::to_string(target.server)}) == "t";
-}
-
-/// Which keys make up entities is part of what a table looks like: when they change, everything is looked at again.
-std::string with_key(const config::Sync &sync, const std::string &signature)
-{
-    std::string text = "key";
-    for (const auto &column : sync.key)
-        text += " " + column.name + ":" + column.type_name;
-    return text + "\n" + signature;
-}
-
-std::pair<std::string, std::string> without_key(const std::string &text)
-{
-    const auto end = text.find('\n');
-    return end == std::string::npos ? std::pair{text, std::string{}} : std::pair{text.substr(0, end), text.substr(end + 1)};
-}
-
-Drift drift(const std::string &before, const std::string &now)
-{
-    const auto [old_key, old_signature] = without_key(before);
-    const auto [new_key, new_signature] = without_key(now);
-    return old_key == new_key ? compare(old_signature, new_signature) : Drift::changed;
 }
 
 void request_job(std::int64_t instance, const config::Sync &sync, const char *kind)
@@ -111,13 +91,31 @@ void unless_locked(Body &&body)
     }
 }
 
+/// What was delivered under another name nobody else takes away. Two names ago waits until the last one is gone: false.
+bool purge_former_name(std::int64_t instance, const config::Sync &sync, const std::string &before)
+{
+    const auto former = name_of_shape(before);
+    if (!former || *former == sync.source.name)
+        return true;
+    if (pg::execute_one("SELECT 1 FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = 'purge'",
+                        {std::to_string(instance), sync.target, std::to_string(sync.table)}))
+        return false;
+    declaration::request_purge(sync.target, sync.table, *former, sync.options, "the table has another name");
+    return true;
+}
+
 void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
 {
-    const std::string now = with_key(sync, signature(sync));
+    const std::string now = shape(sync) + "\n" + signature(sync);
     if (before == now)
         return;
     unless_locked([&] {
         if (before && drift(*before, now) == Drift::changed) {
+            if (!purge_former_name(instance, sync, *before)) {
+                is_suspect = true;
+                left_out = true;
+                return;
+            }
             request_job(instance, sync, "backfill");
             if (removes(sync))
                 request_job(instance, sync, "sweep");
@@ -183,8 +181,7 @@ std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync s
     const auto old = before == nullptr ? nullptr : before->find(sync.table);
     if (old != nullptr && old->reader != nullptr && old->reader->fits(sync)) {
         declared->reader = std::move(old->reader);
-        declared->prepared = old->prepared && old->sync.options == sync.options && old->sync.source.name == sync.source.name &&
-                             old->sync.source.links.size() == sync.source.links.size();
+        declared->prepared = old->prepared && old->sync.options == sync.options && shape(old->sync) == shape(sync);
     }
     declared->sync = std::move(sync);
     return declared;

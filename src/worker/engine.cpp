@@ -91,8 +91,12 @@ struct Engine::State {
             const bool gone = desk->catalog.find(at->first) == nullptr; // also in the middle of a round: nobody waits for that
             at = gone ? runners.erase(at) : std::next(at);
         }
-        for (auto &[name, runner] : runners)
+        std::vector<std::string> names;
+        for (auto &[name, runner] : runners) {
             runner.catalog_loaded();
+            names.push_back(name);
+        }
+        forget_targets(MyDatabaseId, names);
         reload_at = Clock::now() + reload_pause;
     }
 

@@ -27,6 +27,9 @@ std::shared_ptr<Declared> declared_for_purge(const std::string &target, const Jo
             declared->sync = {};
         }
     });
+    // The table goes by another name now, and those that refer to it do so under that one: nothing has to stay for them.
+    if (!declared->sync.source.name.empty() && declared->sync.source.name != source)
+        options["forsaken"] = "on";
     declared->sync.table = job.table;
     declared->sync.target = target;
     declared->sync.source.name = source;

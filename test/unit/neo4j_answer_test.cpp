@@ -131,6 +131,15 @@ TEST(Neo4jAnswer, Probe)
     EXPECT_EQ(probe("5.23.0").outcome, Outcome::refused);
     EXPECT_EQ(probe("4.4.1").outcome, Outcome::refused);
     EXPECT_EQ(neo4j().read_probe(failing("ClientError.Security.Unauthorized", 401)).outcome, Outcome::unauthorized);
+    const auto advised = [](const http::Response &response, const char *advice) {
+        return neo4j().read_probe(response).detail.find(advice) != std::string::npos;
+    };
+    EXPECT_TRUE(advised(failing("ClientError.Security.Unauthorized", 401), "USER MAPPING"));
+    EXPECT_TRUE(advised(failing("ClientError.Database.DatabaseNotFound", 404), "option database"));
+    http::Response bolt; // what answers at the port of another protocol
+    bolt.failure = http::Response::Failure::broken;
+    bolt.error = "Empty reply from server";
+    EXPECT_TRUE(advised(bolt, "7474"));
 }
 
 TEST(Neo4jAnswer, KeysAndCounts)

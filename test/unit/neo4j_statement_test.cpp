@@ -100,6 +100,19 @@ TEST(Neo4jStatement, HostileNamesStayNames)
     }
 }
 
+TEST(Neo4jStatement, NothingStaysUnderANameThatIsNoTablesAnyMore)
+{
+    auto source = orders();
+    const auto purge_text = [&source] {
+        const auto mapping = neo4j().compile(source);
+        return statements(neo4j().purge(graph_server(), source, *mapping, 100)).at(0).at("statement").get<std::string>();
+    };
+    EXPECT_FALSE(contains(purge_text(), "DETACH DELETE")); // its children's relationships lead to stubs
+    source.options["forsaken"] = "on";
+    EXPECT_TRUE(contains(purge_text(), "DETACH DELETE n"));
+    EXPECT_FALSE(contains(purge_text(), "_v IS NOT NULL")) << "stubs go as well";
+}
+
 TEST(Neo4jStatement, ConstraintsAreNamedAlikeEverywhere)
 {
     const auto source = playlist_track();
