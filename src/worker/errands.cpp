@@ -27,17 +27,16 @@ Runner::Step Runner::prepare_syncs(const Destination &to)
     for (const auto &declared : to.syncs) {
         if (declared->prepared || declared->mapping == nullptr)
             continue;
-        Errand errand;
-        errand.target = to.access.at(declared->sync.owner);
-        const auto requests = errand.target.kind->prepare(errand.target.description, declared->sync.source, *declared->mapping);
-        if (requests.empty()) {
-            declared->prepared = true;
-            continue;
-        }
-        errand.kind = Errand::Kind::prepare;
-        errand.declared = declared;
-        errand.requests.assign(requests.begin(), requests.end());
-        return run(std::move(errand));
+        errand_.emplace(); // where it stays: a dialogue refers to the target
+        errand_->kind = Errand::Kind::prepare;
+        errand_->declared = declared;
+        errand_->target = to.access.at(declared->sync.owner);
+        const auto requests = errand_->target.kind->prepare(errand_->target.description, declared->sync.source, *declared->mapping);
+        errand_->requests.assign(requests.begin(), requests.end());
+        if (!requests.empty())
+            return begin_errand();
+        declared->prepared = true;
+        errand_.reset();
     }
     return Step::nothing;
 }
@@ -109,6 +108,11 @@ Runner::Step Runner::collect(const Destination &to, TimePoint now)
 Runner::Step Runner::run(Errand errand)
 {
     errand_ = std::move(errand);
+    return begin_errand();
+}
+
+Runner::Step Runner::begin_errand()
+{
     activity("preparing", target_.c_str());
     if (errand_->target.kind->capabilities().embedded) {
         while (errand_ && !errand_->requests.empty())

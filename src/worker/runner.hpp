@@ -83,6 +83,7 @@ private:
     void record();
 
     Step run(Errand errand);
+    [[nodiscard]] Step begin_errand();
     void ask(http::Request request);
     void errand_answered(const http::Response &response, TimePoint now);
     void trouble(const delivery::Trouble &trouble, TimePoint now);
