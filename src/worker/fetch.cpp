@@ -66,7 +66,7 @@ public:
         const auto declared = destination_.find(round_.job.table);
         if (declared == nullptr)
             return;
-        if (auto problem = declared->budget.problem(); !problem.empty()) {
+        if (auto problem = declared->problem.empty() ? declared->budget.problem() : declared->problem; !problem.empty()) {
             flight_.troubled[round_.job.table] = std::move(problem);
             return;
         }
