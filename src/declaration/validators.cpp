@@ -40,7 +40,7 @@ void check_server(const std::string &kind, const config::Options &options)
 {
     for (const auto &[name, value] : options) {
         // A secret or a URL that carries one may have strayed here.
-        const bool secret = config::is_secret(name) || value.find('@') != std::string::npos;
+        const bool secret = config::find_option(kind, config::Level::server, name) == nullptr || value.find('@') != std::string::npos;
         check_options(kind, config::Level::server, {{name, value}}, secret);
     }
     if (const auto fail = options.find("fail"); fail != options.end())

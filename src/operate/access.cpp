@@ -39,7 +39,10 @@ Oid require_target(const std::string &name)
     if (OidIsValid(server) && config::wrapper_kind(server) == config::embedder_kind)
         throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "\"" + name + "\" is an embedding service, not a target", "It turns texts into vectors, and keeps none.",
                           "Name it in the option \"embedder\" of a server of autosync_qdrant, and sync to that."};
-    if (!OidIsValid(server) || config::kind_of_server(server).empty())
+    if (OidIsValid(server) && config::kind_of_server(server).empty())
+        throw pg::Failure{ERRCODE_WRONG_OBJECT_TYPE, "server \"" + name + "\" is not a target", {},
+                          "Targets are servers of the foreign data wrappers autosync_...: create one with autosync.add_target() or CREATE SERVER."};
+    if (!OidIsValid(server))
         throw pg::Failure{ERRCODE_UNDEFINED_OBJECT, "target \"" + name + "\" does not exist", {}, "Create it with autosync.add_target() or CREATE SERVER."};
     return server;
 }
