@@ -12,7 +12,7 @@ CREATE TABLE texts (id int PRIMARY KEY, words text);
 SELECT autosync.add_sync('texts', 'shelf');
 INSERT INTO texts VALUES (1, E'\xC3\xBC'), (2, E'\xFC'), (3, 'plain');
 SELECT autosync.wait_delivered('shelf');
-SELECT key, operation, document = jsonb_build_object('id', key::int, 'words', (SELECT words FROM texts WHERE id = key::int)) AS as_is FROM autosync.sent ORDER BY key;
+SELECT DISTINCT key, operation, document = jsonb_build_object('id', key::int, 'words', (SELECT words FROM texts WHERE id = key::int)) AS as_is FROM autosync.sent ORDER BY key;
 SELECT entity_id, last_error FROM autosync.failed_events;
 \c :home
 DROP DATABASE autosync_latin1;
