@@ -89,7 +89,7 @@ CREATE TABLE autosync.jobs (
     instance     int8 NOT NULL,
     target       name NOT NULL,
     source       oid NOT NULL,
-    kind         text NOT NULL CHECK (kind IN ('backfill', 'sweep', 'purge')),
+    kind         text NOT NULL CHECK (kind IN ('backfill', 'sweep', 'purge', 'rebuild')),
     where_clause text,
     options      jsonb,
     "position"   text,
@@ -102,16 +102,17 @@ CREATE TABLE autosync.jobs (
     updated_at   timestamptz,
     PRIMARY KEY (instance, target, source, kind)
 );
-COMMENT ON TABLE autosync.jobs IS 'Long work under way: backfill (deliver the rows that exist), sweep (look again at what the target holds), purge (remove what the target holds). position: where it goes on.';
+COMMENT ON TABLE autosync.jobs IS 'Long work under way: backfill (deliver the rows that exist), sweep (look again at what the target holds), purge (remove what the target holds), rebuild (fill a new collection beside the old one). position: where it goes on.';
 
 CREATE TABLE autosync.sync_state (
     instance  int8 NOT NULL,
     target    name NOT NULL,
     source    oid NOT NULL,
     signature text,
+    problem   text,
     PRIMARY KEY (instance, target, source)
 );
-COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen.';
+COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen, and why the target could not be prepared for it.';
 
 CREATE TABLE autosync.token_use (
     instance int8 NOT NULL,
@@ -348,7 +349,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = j.source
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE j.instance IN (SELECT i.id FROM autosync.instance AS i);
-COMMENT ON VIEW autosync.stat_progress IS 'Long work under way or waiting: backfill, sweep (look again at what the target holds), purge.';
+COMMENT ON VIEW autosync.stat_progress IS 'Long work under way or waiting: backfill, sweep (look again at what the target holds), purge, rebuild (a new collection beside the old one).';
 COMMENT ON COLUMN autosync.stat_progress.total IS 'Rows expected, as estimated when it was requested; NULL when unknown.';
 COMMENT ON COLUMN autosync.stat_progress.rate IS 'Rows per second since started_at.';
 COMMENT ON COLUMN autosync.stat_progress.eta IS 'How long the rest takes at this rate.';
@@ -380,6 +381,22 @@ COMMENT ON FUNCTION autosync.preview(regclass, text, name) IS 'The requests that
 CREATE FUNCTION autosync.backfill(source regclass, target name DEFAULT NULL, where_clause text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_backfill';
 COMMENT ON FUNCTION autosync.backfill(regclass, name, text) IS 'Has the worker deliver the rows that exist (those that match where_clause, a condition) to the target (NULL: to all the table is synced to). Returns the estimated number of rows; progress is in stat_progress. For the owner of the table.';
+
+CREATE FUNCTION autosync.search(source regclass, target name, query text, k int DEFAULT 10, filter jsonb DEFAULT NULL, OUT key text, OUT score float8)
+RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_search';
+COMMENT ON FUNCTION autosync.search(regclass, name, text, int, jsonb) IS 'The k rows (1 to 10,000) nearest in meaning to the query, the best first: their keys as text and the score of the target. The query is embedded by the target''s embedder with the model of the points that are there; without an embedder it is a vector itself. filter: a condition on the payload, as Qdrant writes it. Asks with the credentials of the table''s owner; the caller needs SELECT on the key columns, and rows that row security hides are left out. Finds what has been delivered, which may lag behind the table. Errors: 42704 not synced, 42809 not a target with vectors, 42501 privilege, 55000 nothing delivered yet, 22023 refused filter, 08006 not reachable.';
+
+CREATE FUNCTION autosync.estimate(source regclass, target name, OUT rows bigint, OUT texts bigint, OUT tokens bigint, OUT duration interval)
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_estimate';
+COMMENT ON FUNCTION autosync.estimate(regclass, name) IS 'What a backfill would have embedded if nothing were there yet: rows, texts, tokens (a third of their bytes, more than is counted as a rule). Tables of more than 200,000 rows are sampled. duration: one text after the other at the pace of a single request with up to 16 texts of the table, which is sent for this; NULL when the embedder does not answer. For the owner of the table.';
+
+CREATE FUNCTION autosync.point_id(source regclass, key text) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'autosync_point_id';
+COMMENT ON FUNCTION autosync.point_id(regclass, text) IS 'Under which id targets of Qdrant hold the row: the key itself if it is a number, else a UUID (version 5) made of schema.table and key, see the option id. Errors: 42704 not synced to such a target, 22023 not a key of the table.';
+
+CREATE FUNCTION autosync.rebuild(source regclass, target name) RETURNS bigint
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_rebuild';
+COMMENT ON FUNCTION autosync.rebuild(regclass, name) IS 'Has the worker fill a new collection beside the old one, with the model and dimensions declared now, and switch the alias when it is complete: until then searches are answered from the old one, from which rows only go, and after it from the new one. Returns the estimated number of rows; progress is in stat_progress, asked for again it begins anew. For the owner of the table. Errors: 55000 the collection is no alias, 0A000 other tables live in it, 42704 not synced.';
 
 CREATE FUNCTION autosync.publish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_publish';
 COMMENT ON FUNCTION autosync.publish(regclass, text, name) IS 'Delivers one entity as it is now, to the target (NULL: to all the table is synced to). key: the value, or a JSON object for several columns. For the owner of the table.';

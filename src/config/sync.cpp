@@ -43,9 +43,13 @@ void refuse_kind(const Table &table)
         refuse("system table", "");
 }
 
+/// Those that make the vectors and ids of points.
 std::vector<const Attribute *> columns_of_vectors(const Table &table, const mapping::Options &options)
 {
     std::vector<const Attribute *> found;
+    if (gives_vectors(options))
+        for (const auto &column : choose_key(table, options))
+            found.push_back(table.attribute(column.number));
     for (const auto *const option : {"embed", "vector"})
         if (const auto value = options.find(option); value != options.end())
             for (const auto &[vector, columns] : parse_vectors(value->second))

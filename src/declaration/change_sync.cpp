@@ -61,6 +61,19 @@ Options merged(Options options, const std::string &changes)
     return options;
 }
 
+void notice_of_model(const std::string &table, const std::string &target, const Options &before, const Options &after)
+{
+    const auto changed = [&](const char *name) {
+        const auto old_value = before.find(name);
+        const auto new_value = after.find(name);
+        return (old_value == before.end()) != (new_value == after.end()) || (old_value != before.end() && old_value->second != new_value->second);
+    };
+    if (changed("model") || changed("dimensions"))
+        pg::report(NOTICE, ERRCODE_SUCCESSFUL_COMPLETION, "a collection that is there keeps its model and dimensions", {},
+                   "If these are others now, run autosync.rebuild(" + pg::quote_string(table) + ", " + pg::quote_string(target) +
+                       "): deliveries wait until then.");
+}
+
 template <std::size_t count> bool is_among(const std::array<std::string_view, count> &names, const std::string &name)
 {
     return std::ranges::find(names, name) != names.end();
@@ -114,6 +127,7 @@ AUTOSYNC_SQL(autosync_alter_sync)
     (void)declaration::check_sync(source, target, after);
     declaration::replace_triggers(declared.table, declared.row, declared.companion, after);
     declaration::request_jobs(declared, before, after);
+    declaration::notice_of_model(operate::source_name(source), target, before, after);
     capture::wake_at_commit();
     PG_RETURN_VOID();
 }

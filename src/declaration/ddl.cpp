@@ -3,6 +3,7 @@
 #include <string>
 
 #include "capture/wake.hpp"
+#include "config/connection.hpp"
 #include "config/target.hpp"
 #include "declaration/adoption.hpp"
 #include "declaration/check.hpp"
@@ -150,6 +151,31 @@ std::string server_name(Oid server)
     return pg::call([server] { return GetForeignServer(server)->servername; });
 }
 
+/// What the points that are there were made with stays as it was: a collection of another model or size is not delivered to.
+void notice_of_models(const std::string &server, const Node *statement)
+{
+    if (statement == nullptr || !IsA(statement, AlterForeignServerStmt))
+        return;
+    const auto *const options = reinterpret_cast<const AlterForeignServerStmt *>(statement)->options;
+    bool concerned = false;
+    for (int i = 0; i < list_length(options); ++i) {
+        const std::string_view name = static_cast<const DefElem *>(list_nth(options, i))->defname;
+        concerned = concerned || name == "model" || name == "dimensions" || name == "distance";
+    }
+    if (!concerned)
+        return;
+    config::Catalog catalog;
+    for (const auto &trigger : catalog.triggers()) {
+        const auto connection = config::load_connection(trigger.declaration.target, InvalidOid);
+        const auto *const embedder = connection ? config::find(connection->options, "embedder") : nullptr;
+        if (trigger.declaration.target != server && (embedder == nullptr || *embedder != server))
+            continue;
+        notice("collections that are there keep their model, dimensions and distance",
+               "If these are others now, run autosync.rebuild(source, target) for each table that is synced: deliveries wait until then.");
+        return;
+    }
+}
+
 void look_at(const std::string &tag, Oid object, const Node *statement)
 {
     if (tag == "CREATE TRIGGER") {
@@ -162,6 +188,7 @@ void look_at(const std::string &tag, Oid object, const Node *statement)
     } else if (tag == "ALTER SERVER") {
         refuse_rename(statement);
         check_embedder(server_name(object));
+        notice_of_models(server_name(object), statement);
         capture::wake_at_commit(); // what did not work may work now
     } else if (tag == "CREATE USER MAPPING" || tag == "ALTER USER MAPPING") {
         capture::wake_at_commit();

@@ -26,8 +26,7 @@ Oid require_embedder(const std::string &name)
     return InvalidOid;
 }
 
-} // namespace
-
+/// Replaces what was recorded before; InvalidOid: nothing any more.
 void record_embedder(Oid server, Oid embedder)
 {
     pg::call([=] {
@@ -38,6 +37,24 @@ void record_embedder(Oid server, Oid embedder)
         const ObjectAddress referenced{ForeignServerRelationId, embedder, 0};
         recordDependencyOn(&dependent, &referenced, DEPENDENCY_NORMAL);
     });
+}
+
+} // namespace
+
+void restore_embedder(const std::string &server)
+{
+    const auto connection = config::load_connection(server, InvalidOid);
+    const auto *const name = connection ? config::find(connection->options, "embedder") : nullptr;
+    if (name == nullptr)
+        return;
+    const auto embedder = config::load_connection(*name, InvalidOid);
+    const auto there = [](Oid dependent, Oid referenced) {
+        return pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_foreign_server'::regclass AND objid = $1::oid"
+                               " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
+                               {std::to_string(dependent), std::to_string(referenced)});
+    };
+    if (embedder && embedder->kind == config::embedder_kind && !there(connection->server, embedder->server))
+        record_embedder(connection->server, embedder->server);
 }
 
 void check_embedder(const std::string &server)

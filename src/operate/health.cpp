@@ -133,10 +133,25 @@ void budgets(Report &report, std::int64_t instance)
                         "Nothing is lost. Raise max_tokens_per_day with autosync.alter_sync() to go on at once.");
 }
 
+/// What the worker met with when it prepared a target.
+std::string preparation_problem(const config::Sync &sync)
+{
+    const auto instance = outbox::instance_id();
+    if (!instance)
+        return {};
+    return pg::execute_one("SELECT problem FROM autosync.sync_state WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
+                           {std::to_string(*instance), sync.target, std::to_string(sync.table)})
+        .value_or("");
+}
+
 void syncs(Report &report)
 {
     for (const auto &sync : config::load_syncs()) {
         const std::string check = "sync " + sync.schema + "." + sync.name + " to " + sync.target;
+        if (const auto problem = preparation_problem(sync); sync.problem.empty() && !problem.empty()) {
+            report.crit(check, problem, "Its changes are kept. When its collection does not fit the model, run autosync.rebuild().");
+            continue;
+        }
         if (!sync.problem.empty())
             report.crit(check, sync.problem, "Correct the declaration with autosync.alter_sync(); its changes are kept.");
         else if (!sync.enabled)

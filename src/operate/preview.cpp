@@ -103,7 +103,8 @@ AUTOSYNC_SQL(autosync_preview)
         PG_RETURN_VOID(); // nothing would be sent
     row.change.source = 0;
     for (const auto &planned : operate::plan(*target, *sync, row.change))
-        rows.add({planned.request.method, operate::to_server(planned.request.url), operate::headers_json(planned.request, target->description.access),
+        rows.add({planned.request.method, operate::to_server(planned.request.url),
+                  operate::headers_json(planned.request, target->description.access_to(planned.request.peer)),
                   operate::to_server(planned.request.body)});
     PG_RETURN_VOID();
 }

@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "config/options.hpp"
+#include "declaration/embedder.hpp"
 #include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
 #include "pg/spi.hpp"
+#include "targets/qdrant_mapping.hpp"
+#include "worker/rebuild.hpp"
 #include "worker/shape.hpp"
 #include "worker/signature.hpp"
 
@@ -126,6 +129,26 @@ void check_signature(std::int64_t instance, const config::Sync &sync, const pg::
     });
 }
 
+/// Other collections, models, servers: what was prepared under other ones does not count.
+std::string conditions(const config::Target &target)
+{
+    const auto &server = target.description;
+    std::string text = config::options_to_json(server.options);
+    if (server.embedder)
+        text += "\n" + server.embedder->model + "\n" + std::to_string(server.embedder->dimensions);
+    return text;
+}
+
+bool give_access(Destination &destination, Oid owner, Oid role)
+{
+    auto target = config::load_target(destination.name, role);
+    if (!target)
+        return false;
+    target->description.vectors = destination.vectors;
+    destination.access[owner] = std::move(*target);
+    return true;
+}
+
 /// What is kept about a sync that is declared no more goes with it.
 void forget(std::int64_t instance, const std::string &target, const std::string &source)
 {
@@ -179,9 +202,11 @@ std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync s
         }
     }
     const auto old = before == nullptr ? nullptr : before->find(sync.table);
+    declared->conditions = conditions(target);
     if (old != nullptr && old->reader != nullptr && old->reader->fits(sync)) {
         declared->reader = std::move(old->reader);
-        declared->prepared = old->prepared && old->sync.options == sync.options && shape(old->sync) == shape(sync);
+        declared->prepared = old->prepared && !old->unfit && old->conditions == declared->conditions && old->sync.options == sync.options &&
+                             old->sync.source.options == sync.source.options && shape(old->sync) == shape(sync);
     }
     declared->sync = std::move(sync);
     return declared;
@@ -234,20 +259,22 @@ bool Catalog::load(std::int64_t instance)
         signatures[{row[0].value_or(""), row[1].value_or("")}] = row[2];
     for (auto &[name, destination] : fresh) {
         destination.name = name;
-        if (auto target = config::load_target(name, pg::extension_owner()))
-            destination.access[InvalidOid] = std::move(*target);
+        const auto *const before = find(name);
+        destination.vectors = before == nullptr ? std::make_shared<embed::Cache>() : before->vectors;
+        give_access(destination, InvalidOid, pg::extension_owner());
+        if (relied_on == nullptr) // the first time
+            unless_locked([&, &server = name] { declaration::restore_embedder(server); });
     }
+    const auto rebuilds = load_rebuilds(instance);
     for (auto &sync : config::load_syncs()) {
         const auto found = fresh.find(sync.target);
         if (found == fresh.end())
             continue; // the server is gone or renamed: health() says so
         auto &destination = found->second;
-        if (!destination.access.contains(sync.owner)) {
-            if (auto target = config::load_target(sync.target, sync.owner))
-                destination.access[sync.owner] = std::move(*target);
-            else
-                continue;
-        }
+        if (!destination.access.contains(sync.owner) && !give_access(destination, sync.owner, sync.owner))
+            continue;
+        if (const auto rebuild = rebuilds.find({sync.target, sync.table}); rebuild != rebuilds.end())
+            sync.source.options[std::string{targets::qdrant::rebuild_option}] = rebuild->second;
         const auto state = signatures.extract({sync.target, std::to_string(sync.table)});
         if (sync.problem.empty())
             check_signature(instance, sync, state.empty() ? pg::Cell{} : state.mapped());

@@ -24,6 +24,8 @@ struct Declared {
     std::unique_ptr<Reader> reader;                  ///< made at first use
     std::string problem;                             ///< why it cannot be delivered as declared
     Budget budget;                                   ///< of tokens
+    std::string conditions;                          ///< what the target was prepared under, beside the sync's own options
+    bool unfit = false;                              ///< `problem` is why the target cannot be prepared for it: it may be mended there
     bool prepared = false;                           ///< the target is ready for it
     bool removes = true;                             ///< the absence of a row removes: the delete operation is on
 };
@@ -32,6 +34,7 @@ struct Declared {
 struct Destination {
     std::string name;
     bool exists = false;                        ///< the server is there
+    std::shared_ptr<embed::Cache> vectors;      ///< survives loads
     std::map<Oid, config::Target> access;       ///< by owner of the table
     std::vector<std::shared_ptr<Declared>> syncs; ///< shared with what is on its way
     [[nodiscard]] std::shared_ptr<Declared> find(Oid table) const;

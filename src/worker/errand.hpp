@@ -10,12 +10,12 @@
 namespace autosync::worker {
 
 struct Errand {
-    enum class Kind : std::uint8_t { prepare, enumerate, purge, collect };
+    enum class Kind : std::uint8_t { prepare, enumerate, purge, collect, rebuild };
     Kind kind = Kind::prepare;
-    config::Target target;
+    std::shared_ptr<const config::Target> target; ///< stays where it is: dialogues refer to it
     std::shared_ptr<Declared> declared;
     std::deque<targets::Planned> requests; ///< one after the other; the front is under way
-    Job job;                            ///< of enumerate and purge
+    Job job;                            ///< of enumerate, purge and rebuild
 };
 
 /// What a purge is about: the sync may be declared otherwise by now, or not at all.

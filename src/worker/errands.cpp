@@ -5,6 +5,7 @@
 #include "pg/spi.hpp"
 #include "worker/embedded.hpp"
 #include "worker/progress.hpp"
+#include "worker/rebuild.hpp"
 #include "worker/runner.hpp"
 #include "worker/worker.hpp"
 
@@ -27,16 +28,17 @@ Runner::Step Runner::prepare_syncs(const Destination &to)
     for (const auto &declared : to.syncs) {
         if (declared->prepared || declared->mapping == nullptr)
             continue;
-        errand_.emplace(); // where it stays: a dialogue refers to the target
-        errand_->kind = Errand::Kind::prepare;
-        errand_->declared = declared;
-        errand_->target = to.access.at(declared->sync.owner);
-        const auto requests = errand_->target.kind->prepare(errand_->target.description, declared->sync.source, *declared->mapping);
-        errand_->requests.assign(requests.begin(), requests.end());
-        if (!requests.empty())
-            return begin_errand();
-        declared->prepared = true;
-        errand_.reset();
+        Errand errand;
+        errand.target = std::make_shared<config::Target>(to.access.at(declared->sync.owner));
+        const auto requests = errand.target->kind->prepare(errand.target->description, declared->sync.source, *declared->mapping);
+        if (requests.empty()) {
+            declared->prepared = true;
+            continue;
+        }
+        errand.kind = Errand::Kind::prepare;
+        errand.declared = declared;
+        errand.requests.assign(requests.begin(), requests.end());
+        return run(std::move(errand));
     }
     return Step::nothing;
 }
@@ -50,27 +52,36 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
         if (job.kind == "purge") {
             Errand errand;
             errand.kind = Errand::Kind::purge;
-            errand.target = *any_access();
-            errand.declared = declared_for_purge(target_, job, errand.target);
+            errand.target = std::make_shared<config::Target>(*any_access());
+            errand.declared = declared_for_purge(target_, job, *errand.target);
             if (errand.declared->mapping == nullptr) {
                 settle_purge(desk_.instance, target_, job, 0);
                 continue;
             }
-            errand.requests.push_back({
-                errand.target.kind->purge(errand.target.description, errand.declared->sync.source, *errand.declared->mapping, errand_limit), {}, nullptr});
+            const auto &source = errand.declared->sync.source;
+            errand.requests.push_back(
+                {errand.target->kind->purge(errand.target->description, source, *errand.declared->mapping, errand_limit), {}, nullptr});
             errand.job = std::move(job);
             return run(std::move(errand));
         }
         const auto declared = to.find(job.table);
+        if (job.kind == "rebuild" && declared != nullptr && now >= job_retries_[job.table].at) {
+            const bool filling = std::ranges::any_of(jobs, [&](const Job &it) { return it.kind == "backfill" && it.table == job.table; });
+            if (const Step step = rebuild(to, job, filling); step != Step::nothing)
+                return step;
+        }
+        if (job.kind == "rebuild")
+            continue;
         if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table) || now < job_retries_[job.table].at)
             continue; // in trouble as a whole: later
         if (job.kind == "sweep") {
             Errand errand;
             errand.kind = Errand::Kind::enumerate;
-            errand.target = to.access.at(declared->sync.owner);
+            errand.target = std::make_shared<config::Target>(to.access.at(declared->sync.owner));
             errand.declared = declared;
-            errand.requests.push_back({errand.target.kind->enumerate(errand.target.description, declared->sync.source, *declared->mapping, job.position,
-                                                                     errand_limit), {}, nullptr});
+            const auto &server = errand.target->description;
+            errand.requests.push_back(
+                {errand.target->kind->enumerate(server, declared->sync.source, *declared->mapping, job.position, errand_limit), {}, nullptr});
             errand.job = std::move(job);
             return run(std::move(errand));
         }
@@ -95,11 +106,12 @@ Runner::Step Runner::collect(const Destination &to, TimePoint now)
         return Step::nothing;
     Errand errand;
     errand.kind = Errand::Kind::collect;
-    errand.target = *any_access();
+    errand.target = std::make_shared<config::Target>(*any_access());
     for (const auto &declared : to.syncs) {
         if (declared->mapping == nullptr)
             continue;
-        if (auto request = errand.target.kind->collect(errand.target.description, declared->sync.source, *declared->mapping, tombstone_age, errand_limit))
+        const auto &server = errand.target->description;
+        if (auto request = errand.target->kind->collect(server, declared->sync.source, *declared->mapping, tombstone_age, errand_limit))
             errand.requests.push_back({std::move(*request), {}, nullptr});
     }
     return errand.requests.empty() ? Step::nothing : run(std::move(errand));
@@ -108,13 +120,8 @@ Runner::Step Runner::collect(const Destination &to, TimePoint now)
 Runner::Step Runner::run(Errand errand)
 {
     errand_ = std::move(errand);
-    return begin_errand();
-}
-
-Runner::Step Runner::begin_errand()
-{
     activity("preparing", target_.c_str());
-    if (errand_->target.kind->capabilities().embedded) {
+    if (errand_->target->kind->capabilities().embedded) {
         while (errand_ && !errand_->requests.empty())
             errand_answered(execute_embedded(target_, errand_->requests.front().request, ""), std::chrono::steady_clock::now());
         return Step::again;
@@ -125,8 +132,8 @@ Runner::Step Runner::begin_errand()
 
 void Runner::ask(http::Request request)
 {
-    const auto &access = errand_->target.description.access_to(request.peer);
-    errand_ticket_ = desk_.client.send(std::move(request), access, errand_->target.limits);
+    const auto &access = errand_->target->description.access_to(request.peer);
+    errand_ticket_ = desk_.client.send(std::move(request), access, errand_->target->limits);
 }
 
 bool Runner::answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now)
@@ -148,7 +155,7 @@ bool Runner::answer(http::Client::Ticket ticket, const http::Response &response,
 void Runner::errand_answered(const http::Response &response, TimePoint now)
 {
     auto &errand = *errand_;
-    auto verdict = targets::read(*errand.target.kind, errand.target.description, errand.requests.front(), response);
+    auto verdict = targets::read(*errand.target->kind, errand.target->description, errand.requests.front(), response);
     if (verdict.follow_up) {
         ask(std::move(*verdict.follow_up));
         return;
@@ -156,6 +163,8 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
     if (verdict.outcome != Outcome::delivered) {
         if (errand.kind == Errand::Kind::prepare && verdict.outcome == Outcome::refused) {
             errand.declared->problem = verdict.message; // of this sync only
+            errand.declared->unfit = true;
+            note_problem(desk_.instance, target_, errand.declared->sync.table, verdict.message);
             errand.declared->prepared = true;           // until it is declared anew
         } else {
             trouble({verdict.outcome == Outcome::refused ? Outcome::unreachable : verdict.outcome, verdict.message, verdict.retry_after}, now);
@@ -164,20 +173,30 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
         go_on_ = true;
         return;
     }
+    if (errand.kind == Errand::Kind::rebuild && errand.requests.front().request.method == "POST" && response.status != 200) {
+        restart_rebuild(desk_.instance, target_, errand.job); // what was to take the old one's place is gone: that stays
+        Catalog::invalidate();
+        errand_.reset();
+        go_on_ = true;
+        return;
+    }
     errand.requests.pop_front();
     if (errand.kind == Errand::Kind::purge) {
-        settle_purge(desk_.instance, target_, errand.job, errand.target.kind->read_count(response).value_or(0));
+        settle_purge(desk_.instance, target_, errand.job, errand.target->kind->read_count(response).value_or(0));
     } else if (errand.kind == Errand::Kind::enumerate) {
-        Round round = sweep_round(errand, errand.target.kind->read_keys(response).value_or(std::vector<std::string>{}), errand_limit);
+        Round round = sweep_round(errand, errand.target->kind->read_keys(response).value_or(std::vector<std::string>{}), errand_limit);
         errand_.reset();
         round_ = std::move(round);
         return;
     } else if (!errand.requests.empty()) {
-        if (!errand.target.kind->capabilities().embedded)
+        if (!errand.target->kind->capabilities().embedded)
             ask(errand.requests.front().request);
         return;
     } else if (errand.kind == Errand::Kind::prepare) {
         errand.declared->prepared = true;
+        note_problem(desk_.instance, target_, errand.declared->sync.table, {});
+    } else if (errand.kind == Errand::Kind::rebuild) {
+        settle_rebuild(desk_.instance, target_, errand.job);
     }
     errand_.reset();
     go_on_ = true;

@@ -116,6 +116,12 @@ void Runner::land(TimePoint now)
         note_delivery(target_, *flight, *round_);
         if (flight->delivery->newer_version() > 0)
             desk_.clock.observe(flight->delivery->newer_version());
+        if (flight->delivery->trouble() && flight->delivery->trouble()->unprepared) {
+            news_ = true;
+            for (const auto &now_declared : destination()->syncs)
+                if (now_declared->sync.table == flight->declared[*flight->delivery->trouble()->unprepared]->sync.table)
+                    now_declared->prepared = false;
+        }
         if (flight->delivery->trouble())
             trouble(*flight->delivery->trouble(), now);
         else

@@ -245,7 +245,7 @@ std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
         // What the target holds goes before what it is to hold.
         for (const auto &row : pg::execute("SELECT source, kind, coalesce(where_clause, ''), coalesce(\"position\", ''), options, requested_at, started_at"
                                            " FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name"
-                                           " ORDER BY array_position('{purge,sweep,backfill}', kind), requested_at, source"
+                                           " ORDER BY array_position('{purge,sweep,rebuild,backfill}', kind), requested_at, source"
                                            " FOR UPDATE SKIP LOCKED", // those being asked for anew begin when that has committed
                                            {std::to_string(instance), target})) {
             jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),

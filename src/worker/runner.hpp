@@ -71,6 +71,7 @@ private:
     Step do_due(const Destination &destination);
     Step do_job(const Destination &destination, TimePoint now);
     Step collect(const Destination &destination, TimePoint now);
+    Step rebuild(const Destination &destination, Job job, bool filling_elsewhere);
 
     Step begin(Round round);
     Step go_on(TimePoint now);
@@ -83,7 +84,6 @@ private:
     void record();
 
     Step run(Errand errand);
-    [[nodiscard]] Step begin_errand();
     void ask(http::Request request);
     void errand_answered(const http::Response &response, TimePoint now);
     void trouble(const delivery::Trouble &trouble, TimePoint now);

@@ -117,6 +117,10 @@ void advance_job(std::int64_t instance, const std::string &target, const Round &
     const std::string condition = " WHERE (instance, target, source, kind) = (SELECT instance, target, source, kind FROM autosync.jobs"
                                   " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = $4 AND requested_at = $5::timestamptz"
                                   " FOR UPDATE SKIP LOCKED)";
+    if (round.finished && round.job.kind == "rebuild") { // now it waits for its turn to take the old one's place
+        pg::execute("UPDATE autosync.jobs SET options = options || '{\"filled\": true}', updated_at = clock_timestamp()" + condition, which);
+        return;
+    }
     if (round.finished) {
         pg::execute("DELETE FROM autosync.jobs" + condition, which);
         return;
@@ -168,6 +172,8 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
         if (flight.delivery)
             for (const auto &[source, usage] : flight.delivery->usage())
                 spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(usage.tokens));
+        if (flight.delivery && flight.delivery->trouble() && flight.delivery->trouble()->unprepared)
+            request_job(instance, target, flight.declared[*flight.delivery->trouble()->unprepared]->sync.table, "backfill", "the target has lost it");
         judge(flight.refusals, target, flight.target);
         if (!flight.refusals.empty()) {
             for (const Oid table : outbox::note_refusals(instance, target, flight.refusals))
