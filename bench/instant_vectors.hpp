@@ -53,7 +53,8 @@ inline std::size_t occurrences(std::string_view text, std::string_view what)
 /// Every operation of the batch is completed; its rows are the points that it brings.
 inline Answer batch(std::string_view request)
 {
-    constexpr std::array<std::string_view, 4> operations{R"({"upsert":)", R"({"overwrite_payload":)", R"({"update_vectors":)", R"({"delete":)"};
+    constexpr std::array<std::string_view, 6> operations{R"({"upsert":)",         R"({"overwrite_payload":)", R"({"delete_payload":)",
+                                                         R"({"update_vectors":)", R"({"delete_vectors":)",    R"({"delete":)"};
     Answer answer{R"({"result":[)"};
     for (const auto operation : operations)
         for (auto left = occurrences(request, operation); left > 0; --left)
@@ -71,6 +72,8 @@ inline std::optional<Answer> answer_for(std::string_view path, std::string_view 
         return embeddings(request);
     if (ends_with("/points/batch"))
         return batch(request);
+    if (path == "/aliases")
+        return Answer{R"({"result":{"aliases":[]},"status":"ok","time":0.0})"};
     if (!path.starts_with("/collections"))
         return path == "/" ? std::optional{Answer{R"({"title":"qdrant - vector search engine","version":"1.18.3"})"}} : std::nullopt;
     if (ends_with("/points/scroll") || ends_with("/points/query"))

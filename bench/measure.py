@@ -8,9 +8,10 @@ import capture
 import delivery
 import memory
 import reading
+import vectors
 from machine import InstantServer, one, session
 
-PARTS = ("capture", "reading", "delivery", "latency")
+PARTS = ("capture", "reading", "delivery", "latency", "vectors")
 MORE = ("memory",)  # takes long: only when asked for
 NAMES = {"outbox": "plpgsql outbox", "pgq": "PgQ logutriga"}
 
@@ -55,6 +56,8 @@ def main(program, port, *parts):
             delivery.measure_throughput(table, server)
         if "latency" in wanted:
             delivery.measure_latency(table, server)
+        if "vectors" in wanted:
+            vectors.measure(table, server)
         if "memory" in wanted:
             memory.measure(table, server)
     finally:

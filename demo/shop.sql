@@ -8,7 +8,8 @@ CREATE TABLE products (
     id          int PRIMARY KEY,
     name        text NOT NULL,
     price       numeric(10, 2) NOT NULL,
-    category_id int REFERENCES categories
+    category_id int REFERENCES categories,
+    description text
 );
 CREATE TABLE tags (
     tag text PRIMARY KEY
@@ -41,7 +42,23 @@ CREATE TABLE order_lines (
 
 INSERT INTO categories VALUES (1, 'Everything', NULL), (2, 'Books', 1), (3, 'Novels', 2), (4, 'Tools', 1), (5, 'Garden', 4);
 INSERT INTO products
-SELECT i, (ARRAY['Almanac', 'Spade', 'Novel', 'Lantern', 'Atlas'])[i % 5 + 1] || ' no. ' || i, (i * 37 % 9000) / 100.0 + 1, i % 4 + 2 FROM generate_series(1, 200) i;
+SELECT row_number() OVER (ORDER BY kind, thing), kind || ' ' || thing, (row_number() OVER (ORDER BY kind, thing) * 37 % 9000) / 100.0 + 1,
+       row_number() OVER (ORDER BY kind, thing) % 4 + 2, use
+FROM unnest('{Small,Large,Red,Classic,Nordic}'::text[]) AS kind, (VALUES
+    ('scarf', 'woollen, keeps the neck warm on cold days'), ('mittens', 'knitted, for hands in the snow'),
+    ('blanket', 'thick and soft, for freezing nights'), ('ski jacket', 'keeps the cold and the wind out'),
+    ('hot-water bottle', 'a warm bed in January'), ('sun hat', 'straw, for hot days at the beach'), ('sandals', 'light shoes for the summer'),
+    ('umbrella', 'stays whole in a storm'), ('rubber boots', 'for puddles and mud'), ('tent', 'sleeps two, stays dry in the rain'),
+    ('spade', 'for digging the vegetable bed'), ('watering can', 'for thirsty plants'), ('hammer', 'drives nails into wood'),
+    ('saw', 'cuts boards and branches'), ('drill', 'makes holes in walls, with two batteries'),
+    ('ladder', 'three metres, for roofs and apple trees'), ('lantern', 'light for the garden path'), ('novel', 'a love story by the sea'),
+    ('atlas', 'maps of all countries'), ('almanac', 'moon, tides and weather of the year'), ('cookbook', 'recipes for every day'),
+    ('tea pot', 'of cast iron, keeps tea hot'), ('coffee mill', 'grinds beans for espresso'), ('bread knife', 'cuts crusts without crumbs'),
+    ('frying pan', 'for eggs and pancakes'), ('guitar', 'six strings and a bright sound'), ('flute', 'of pear wood, for beginners'),
+    ('chess set', 'two players, many evenings'), ('jigsaw puzzle', 'a thousand pieces of sky'), ('kite', 'flies in a light breeze'),
+    ('football', 'for the park and the yard'), ('bicycle lamp', 'charged by cable'), ('suitcase', 'four wheels, cabin size'),
+    ('camera', 'for birds and faces'), ('telescope', 'shows the rings of Saturn'), ('notebook', 'squared paper, two hundred pages'),
+    ('fountain pen', 'writes blue'), ('soap', 'smells of lavender'), ('towel', 'dries hair quickly'), ('candle', 'beeswax, burns for a day')) AS things (thing, use);
 INSERT INTO tags VALUES ('new'), ('gift'), ('used');
 INSERT INTO product_tags SELECT i, (ARRAY['new', 'gift', 'used'])[i % 3 + 1] FROM generate_series(1, 200) i;
 INSERT INTO product_tags SELECT i, (ARRAY['gift', 'used', 'new'])[i % 3 + 1] FROM generate_series(1, 50) i;

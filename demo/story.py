@@ -7,9 +7,11 @@ import psycopg2
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts"))
 from neo4j_client import Neo4j, table
+from rest import ask
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE = 60  # seconds
+MODEL = "all-MiniLM-L6-v2"
 
 
 def say(text):
@@ -76,6 +78,36 @@ class Graph:
         print(table(*self.neo4j.run(query)))
         if timed:
             print("       … %.0f ms after the commit" % ((arrived - self.shop.committed) * 1000), flush=True)
+
+
+class Vectors:
+    """The shop's products in Qdrant, asked through its own API."""
+
+    def __init__(self, shop, wanted):
+        self.shop = shop
+        self.url, self.key = os.environ["QDRANT_URL"], os.environ["QDRANT_API_KEY"]
+        self.embed_url, self.embed_key = os.environ["EMBED_URL"], os.environ["EMBED_API_KEY"]
+        self.wanted = wanted
+        answer = ask("POST", self.embed_url + "/embeddings", {"model": MODEL, "input": [wanted]}, {"Authorization": "Bearer " + self.embed_key})
+        self.question = answer["data"][0]["embedding"]
+
+    def nearest(self, limit=5):
+        found = ask("POST", self.url + "/collections/products/points/query", {"query": self.question, "limit": limit, "with_payload": ["name", "price"]},
+                    {"api-key": self.key})["result"]["points"]
+        return [[point["payload"]["name"], point["payload"]["price"], round(point["score"], 3)] for point in found]
+
+    def shows(self, expected, timed=True):
+        """Waits until the answer satisfies, and shows it."""
+        arrived = wait_for(lambda: expected([name for name, _, _ in self.nearest()]), True)
+        print('\nqdrant> POST /collections/products/points/query {"query": [%.3f, %.3f, … what the model makes of "%s"], "limit": 5}'
+              % (*self.question[:2], self.wanted))
+        print(table(["name", "price", "score"], self.nearest()))
+        if timed:
+            print("       … %.0f ms after the commit" % ((arrived - self.shop.committed) * 1000), flush=True)
+
+    def change(self, statement, expected):
+        self.shop.run(statement)
+        self.shows(expected)
 
 
 def act_one(shop):
@@ -160,5 +192,43 @@ def act_two(shop):
     shop.run("SELECT * FROM autosync.stat_targets WHERE target = 'graph'", expanded=True)
 
 
+def act_three(shop):
+    wanted = "something warm for winter"
+    say("Act three: the shop's products are found by what they mean")
+    vectors = Vectors(shop, wanted)
+    address = vectors.url.replace("http://", "qdrant://")
+    options = '{"api_key": "%s", "embed_url": "%s", "embed_api_key": "%s", "model": "%s"}'
+    call = "SELECT autosync.add_target('vectors', '%s',\n  '%s')"
+    shop.run(call % (address, options % (vectors.key, vectors.embed_url, vectors.embed_key, MODEL)),
+             show=call % (address, options % ("…", vectors.embed_url, "…", MODEL)))
+    shop.run("""SELECT autosync.add_sync('products', 'vectors',\n  '{"embed": ["name", "description"], "payload": ["name", "price", "category_id"]}')""")
+    shop.run("SELECT * FROM autosync.estimate('products', 'vectors')")
+    started = shop.committed
+    wait_for(lambda: shop.value("SELECT autosync.wait_delivered('vectors', '1s')"), True)
+    print("       … 200 products embedded and stored after %.1f s" % (time.monotonic() - started))
+    say("A search from SQL: the question is embedded by the same model")
+    search = ("SELECT p.id, p.name, p.description, round(s.score::numeric, 3) AS score\n  FROM autosync.search('products', 'vectors', '%s', 5) AS s"
+              " JOIN products AS p ON p.id = s.key::int ORDER BY s.score DESC")
+    shop.run(search % wanted)
+    shop.run(search % "a tool to build a shed")
+    say("The same through Qdrant's own API")
+    vectors.shows(lambda names: len(names) == 5, timed=False)
+    say("Insert: a new product takes its place")
+    vectors.change("INSERT INTO products VALUES (201, 'Fur coat', 99, 1, 'the warmest thing for winter')", lambda names: names[0] == "Fur coat")
+    say("Update: another text, another rank")
+    vectors.change("UPDATE products SET name = 'Garden hose', description = 'twenty metres' WHERE id = 201", lambda names: "Fur coat" not in names)
+    say("Back again, then deleted")
+    vectors.change("UPDATE products SET name = 'Fur coat', description = 'the warmest thing for winter' WHERE id = 201", lambda names: names[0] == "Fur coat")
+    vectors.change("DELETE FROM products WHERE id = 201", lambda names: "Fur coat" not in names)
+    say("Prices change, texts do not: nothing is embedded again")
+    counters = "SELECT embedded_texts, embedded_tokens, embed_requests, embed_skipped FROM autosync.stat_targets WHERE target = 'vectors'"
+    shop.run(counters)
+    shop.run("UPDATE products SET price = price + 1")
+    committed = shop.committed
+    arrived = wait_for(lambda: shop.value("SELECT autosync.wait_delivered('vectors', '10s')"), True)
+    print("       … all delivered %.0f ms after the commit" % ((arrived - committed) * 1000))
+    shop.run(counters)
+
+
 if __name__ == "__main__":
-    {"one": act_one, "two": act_two}[sys.argv[1]](Shop())
+    {"one": act_one, "two": act_two, "three": act_three}[sys.argv[1]](Shop())

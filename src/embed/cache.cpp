@@ -27,10 +27,15 @@ Vector Cache::find(std::string_view fingerprint)
     return entries_.front().vector;
 }
 
-void Cache::put(std::string_view fingerprint, Vector vector)
+void Cache::forget(std::string_view fingerprint)
 {
     if (const auto found = places_.find(fingerprint); found != places_.end())
         drop(found->second);
+}
+
+void Cache::put(std::string_view fingerprint, Vector vector)
+{
+    forget(fingerprint);
     Entry entry{std::string(fingerprint), std::move(vector)};
     const auto size = cost(entry);
     if (size > most_)

@@ -20,6 +20,7 @@ public:
 
     [[nodiscard]] Vector find(std::string_view fingerprint); ///< null: not here
     void put(std::string_view fingerprint, Vector vector);   ///< one that is larger than the cache is not kept
+    void forget(std::string_view fingerprint);               ///< its vector was of no use
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 

@@ -168,6 +168,7 @@ private:
         if (has_wrong_size(response) && std::ranges::none_of(mapping_.vectors, &VectorSpec::given)) {
             verdict.outcome = Outcome::unreachable; // every row of this source would be refused
             verdict.unprepared = true;
+            texts_.forget(); // an embedder that answered wrongly once would be wrong for ever
         }
         return verdict.outcome == Outcome::delivered ? go_on({}) : verdict;
     }

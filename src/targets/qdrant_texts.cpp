@@ -144,4 +144,11 @@ void Texts::fill(std::vector<Slot> &slots) const
     }
 }
 
+void Texts::forget() const
+{
+    for (const auto &[fingerprint, vector] : vectors_)
+        if (server_->vectors)
+            server_->vectors->forget(fingerprint);
+}
+
 } // namespace autosync::targets::qdrant

@@ -30,6 +30,8 @@ public:
     [[nodiscard]] bool failed() const noexcept { return failed_; } ///< the verdict is final
     /// Gives slots their vectors.
     void fill(std::vector<Slot> &slots) const;
+    /// What was embedded is of no use: nobody shall find it in the cache.
+    void forget() const;
 
 private:
     struct Want {

@@ -8,7 +8,8 @@ Each model name is a model of its own: its vectors are the real one's, rotated b
       delay_ms, shuffle (data out of order; `index` is right), base64 (whatever was asked for), poison (400 for a request with a text that holds it)
       count, status, code, type, message, retry_after, headers, drop      for the next `count` requests
       spoil                "count", "size", "infinite" or "json": answers 200 with that wrong
-  GET /stats          requests, ok, inputs, tokens, largest (inputs of a request), repeated (texts that it had embedded already), status"""
+  GET /stats          requests, ok, inputs, tokens, largest (inputs of a request), repeated (texts that it had embedded already), status,
+                      probes (requests for the word "dimensions" alone, by which a vector's size is measured; they count for nothing else)"""
 import argparse
 import base64
 import json
@@ -26,6 +27,7 @@ MODELS = ("all-MiniLM-L6-v2", "text-embedding-3-small", "text-embedding-3-large"
 HEALTHY = {"rpm": 0, "tpm": 0, "max_inputs": 2048, "max_tokens": 8192, "max_request_tokens": 300000, "delay_ms": 0, "shuffle": False, "base64": False,
            "poison": "", "count": 0, "status": 0, "code": None, "type": "server_error", "message": "The server had an error while processing your request.",
            "retry_after": None, "headers": {}, "drop": False, "spoil": ""}
+PROBE = ["dimensions"]
 LOCK = threading.Lock()
 
 
@@ -34,7 +36,7 @@ class State:
     api_key = ""
     control = dict(HEALTHY)
     window = {"since": 0.0, "requests": 0, "tokens": 0}
-    statistics = {"requests": 0, "ok": 0, "inputs": 0, "tokens": 0, "largest": 0, "repeated": 0, "status": {}}
+    statistics = {"requests": 0, "ok": 0, "inputs": 0, "tokens": 0, "largest": 0, "repeated": 0, "probes": 0, "status": {}}
     embedded = set()
 
 
@@ -156,15 +158,23 @@ class Handler(BaseHTTPRequestHandler):
                                "rate_limit_exceeded", headers | {"retry-after": int(left) + 1, "retry-after-ms": int(left * 1000) + 1})
         with LOCK:
             vectors = list(vectors_of(tokens, model, dimensions))
-            statistics = State.statistics
-            statistics["ok"] += 1
-            statistics["inputs"] += len(given)
-            statistics["tokens"] += total
-            statistics["largest"] = max(statistics["largest"], len(given))
-            for text in given:
-                statistics["repeated"] += (model, dimensions, text) in State.embedded
-                State.embedded.add((model, dimensions, text))
+            self.count(given, total, model, dimensions)
         return self.answer(200, self.body(vectors, model, total, form, control), headers | {"openai-processing-ms": 0})
+
+    @staticmethod
+    def count(given, total, model, dimensions):
+        statistics = State.statistics
+        if given == PROBE:
+            statistics["requests"] -= 1
+            statistics["probes"] += 1
+            return
+        statistics["ok"] += 1
+        statistics["inputs"] += len(given)
+        statistics["tokens"] += total
+        statistics["largest"] = max(statistics["largest"], len(given))
+        for text in given:
+            statistics["repeated"] += (model, dimensions, text) in State.embedded
+            State.embedded.add((model, dimensions, text))
 
     @staticmethod
     def limits(control, total):
