@@ -118,10 +118,13 @@ milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
             return until(resume, now);
         }
         Step step = Step::nothing;
-        if (round_)
-            step = go_on(now);
-        else if (looking)
+        if (round_) {
+            step = prepare_syncs(*destination()); // the target may have lost what it lived in meanwhile
+            if (step == Step::nothing)
+                step = go_on(now);
+        } else if (looking) {
             step = start(now, agenda);
+        }
         now = std::chrono::steady_clock::now();
         if (step == Step::nothing)
             break;
