@@ -16,6 +16,11 @@ CREATE SERVER quiet FOREIGN DATA WRAPPER autosync_test;
 SELECT autosync.add_target('try', 'test://');
 SELECT autosync.add_target('other', 'ftp://example.com');
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "databse": "x"}');
+SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "pasword": "s3cret"}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "label": "Customer"}');
+SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "colour": "red"}');
+SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": ["s3cret"]}');
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "enabled": false}') \gset
 SELECT srvoptions, umoptions FROM pg_user_mappings JOIN pg_foreign_server s ON s.oid = srvid WHERE s.srvname = 'other';
 DROP SERVER other CASCADE;

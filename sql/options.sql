@@ -47,6 +47,9 @@ SELECT autosync.add_sync('customers', 'graph', '{"lable": "Customer"}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT autosync.add_sync('customers', 'try', '{"label": "Customer"}');
 SELECT autosync.add_sync('customers', 'try', '{"url": "http://127.0.0.1"}');
+SELECT autosync.add_sync('customers', 'graph', '{"label": ["Customer"]}');
+\echo :LAST_ERROR_SQLSTATE
+SELECT autosync.add_sync('customers', 'try', '{"filter": {"id": 1}}');
 SELECT autosync.add_sync('customers', 'try', '{"columns": ["id", "nmae"]}');
 \echo :LAST_ERROR_SQLSTATE
 SELECT autosync.add_sync('customers', 'try', '{"columns": ["id"], "exclude": ["name"]}');

@@ -28,6 +28,15 @@ std::string lower(std::string_view text)
     return result;
 }
 
+/// May the option be given as a list or an object? One that does not exist is refused for that.
+bool takes_structure(std::string_view name)
+{
+    using enum OptionType;
+    const auto all = options();
+    const auto option = std::ranges::find(all, name, &Option::name);
+    return option == all.end() || (option->type != text && option->type != expression && option->type != url);
+}
+
 /// A JSON value as the text of an option.
 std::string option_text(const nlohmann::ordered_json &value)
 {
@@ -80,6 +89,8 @@ Options options_from_json(std::string_view json)
     for (const auto &[name, value] : parsed->items()) {
         if (value.is_null())
             throw std::invalid_argument{"option \"" + name + "\" has no value"};
+        if (value.is_structured() && !takes_structure(name))
+            throw std::invalid_argument{"option \"" + name + "\" takes one text, not a list or an object"};
         options[name] = option_text(value);
     }
     return options;
@@ -92,8 +103,8 @@ std::string options_to_json(const Options &options)
     for (const auto &[name, value] : options) {
         const auto found = std::ranges::find(table, name, &Option::name);
         using enum OptionType;
-        const bool structured =
-            found != table.end() && (found->type == object || found->type == columns || found->type == vectors || found->type == vector);
+        const bool structured = found != table.end() && (found->type == object || found->type == described || found->type == columns ||
+                                                         found->type == vectors || found->type == vector);
         // Only an object or a list: a condition that happens to be JSON stays text.
         const auto parsed = structured && value.find_first_of("{[") == 0 ? parse_json(value) : std::nullopt;
         result[name] = parsed ? *parsed : nlohmann::ordered_json(value);

@@ -68,7 +68,7 @@ constexpr std::array table{
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
     Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
     Option{"relationships", object, "neo4j", "sync", "on,off", "", "per foreign key: type, label of the parent, direction; or off for none"},
-    Option{"relationship", text, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},
+    Option{"relationship", described, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},
     Option{"properties", object, "neo4j", "sync", "", "", "column to property"},
     Option{"collection", text, "qdrant", "sync", "", "", "collection of the points; default: the table's name"},
     Option{"embed", vectors, "qdrant", "sync", "", "", "columns whose text is embedded; or an object: name of a vector to columns"},
@@ -114,21 +114,22 @@ bool allowed(const Option &option, std::string_view kind, Level level)
 
 std::string quoted(std::string_view text) { return "\"" + std::string{text} + "\""; }
 
+std::string hint_for(std::string_view name, std::span<const std::string_view> valid)
+{
+    if (const auto near = nearest(name, valid); !near.empty())
+        return "Perhaps you meant the option " + quoted(near) + ".";
+    return valid.empty() ? "There are no valid options in this context." : "Valid options in this context are: " + join(valid, ", ") + ".";
+}
+
 OptionError unknown_option(std::string_view kind, Level level, std::string_view name)
 {
     OptionError error{true, "invalid option " + quoted(name) + " for a " + std::string{level_text(level)} + " of kind " + quoted(kind), {}};
-    const auto valid = option_names(kind, level);
     for (const auto other : {Level::server, Level::user_mapping, Level::sync})
         if (other != level && find_option(kind, other, name) != nullptr) {
             error.hint = "It is an option of the " + std::string{level_text(other)} + ".";
             return error;
         }
-    if (const auto near = nearest(name, valid); !near.empty())
-        error.hint = "Perhaps you meant the option " + quoted(near) + ".";
-    else if (valid.empty())
-        error.hint = "There are no valid options in this context.";
-    else
-        error.hint = "Valid options in this context are: " + join(valid, ", ") + ".";
+    error.hint = hint_for(name, option_names(kind, level));
     return error;
 }
 
@@ -193,12 +194,13 @@ std::optional<std::string> misfit(const Option &option, std::string_view value)
         return problem.empty() ? std::nullopt : std::optional{problem};
     }
     case text:
+    case described:
     case expression:
         break;
     }
     if (value.find_first_not_of(" \t\r\n") == std::string_view::npos)
         return "The value must not be empty.";
-    if (option.type == text && has_control_characters(value))
+    if (option.type != expression && has_control_characters(value))
         return "The value must not contain control characters.";
     return std::nullopt;
 }
@@ -222,6 +224,20 @@ std::vector<std::string_view> option_names(std::string_view kind, Level level)
     return names;
 }
 
+std::optional<OptionError> check_target_option(std::string_view kind, std::string_view name)
+{
+    if (find_option(kind, Level::server, name) != nullptr || find_option(kind, Level::user_mapping, name) != nullptr)
+        return std::nullopt;
+    auto error = unknown_option(kind, Level::server, name);
+    if (find_option(kind, Level::sync, name) != nullptr)
+        return error;
+    auto valid = option_names(kind, Level::server);
+    const auto mapped = option_names(kind, Level::user_mapping);
+    valid.insert(valid.end(), mapped.begin(), mapped.end());
+    error.hint = hint_for(name, valid);
+    return error;
+}
+
 std::optional<OptionError> check_option(std::string_view kind, Level level, std::string_view name, std::string_view value)
 {
     const auto *const option = find_option(kind, level, name);
@@ -239,12 +255,6 @@ std::optional<OptionError> check_option(std::string_view kind, Level level, std:
     // A secret is never shown, nor is a URL that carries one.
     const bool hidden = level == Level::user_mapping || (option->type == url && value.find('@') != std::string_view::npos) || value.size() > 200;
     return OptionError{false, "invalid value for option " + quoted(name) + (hidden ? "" : ": " + quoted(value)), hint};
-}
-
-bool is_secret(std::string_view name)
-{
-    const auto *const option = std::ranges::find_if(table, [&](const Option &it) { return it.name == name && it.levels == "mapping"; });
-    return option != table.end() && !name.ends_with("_file") && name != "username";
 }
 
 } // namespace autosync::config

@@ -28,6 +28,7 @@ enum class OptionType : std::uint8_t {
     url,        ///< http or https
     columns,    ///< JSON array of column names, or 'a,b'
     object,     ///< JSON object, or one of Option::choices
+    described,  ///< text, or a JSON object that says more
     vectors,    ///< columns, or a JSON object: name of a vector -> columns
     vector,     ///< one column, or a JSON object: name of a vector -> column
     expression, ///< an SQL expression over the row
@@ -59,8 +60,9 @@ struct OptionError {
 
 /// The names that are valid here, in the table's order.
 [[nodiscard]] std::vector<std::string_view> option_names(std::string_view kind, Level level);
+/// Of a target declared in one go, so of its server or of its user mapping: is there one of this name?
+[[nodiscard]] std::optional<OptionError> check_target_option(std::string_view kind, std::string_view name);
 [[nodiscard]] std::optional<OptionError> check_option(std::string_view kind, Level level, std::string_view name, std::string_view value);
-[[nodiscard]] bool is_secret(std::string_view name); ///< a user mapping option whose value must never be shown
 
 /// 'name=value' of a trigger argument. Throws std::invalid_argument without '='.
 [[nodiscard]] std::pair<std::string, std::string> split_argument(std::string_view argument);

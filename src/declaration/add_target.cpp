@@ -43,6 +43,8 @@ Server read_server(const std::string &url, const config::Options &options)
 {
     Server server = read_url(url);
     for (const auto &[name, value] : options) {
+        if (const auto error = config::check_target_option(server.kind, name))
+            throw pg::Failure{ERRCODE_FDW_INVALID_OPTION_NAME, error->message, {}, error->hint};
         const bool mapped = config::find_option(server.kind, config::Level::user_mapping, name) != nullptr;
         (mapped ? server.mapping : server.options)[name] = value;
     }
@@ -100,7 +102,7 @@ void add_target(const std::string &name, const std::string &url, const config::O
     const auto check = operate::check_target(name, GetUserId());
     const std::string what = server.kind == config::embedder_kind ? "embedding service" : "target";
     if (!check.ok)
-        pg::report(WARNING, ERRCODE_CONNECTION_EXCEPTION, what + " \"" + name + "\" is declared, but cannot be reached", check.detail,
+        pg::report(WARNING, ERRCODE_CONNECTION_EXCEPTION, what + " \"" + name + "\" is declared, but not ready yet", check.detail,
                    "Deliveries wait and begin by themselves; autosync.check_target() looks again.");
 }
 
