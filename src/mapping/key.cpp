@@ -8,26 +8,7 @@ namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
 
-void append_string(std::string &out, std::string_view text)
-{
-    out += '"';
-    for (const char letter : text) {
-        const auto code = static_cast<unsigned char>(letter);
-        if (letter == '"' || letter == '\\') {
-            out += '\\';
-            out += letter;
-        } else if (code < 0x20) {
-            out += "\\u00";
-            out += hex[code >> 4];
-            out += hex[code & 0x0FU];
-        } else {
-            out += letter;
-        }
-    }
-    out += '"';
-}
-
-/// Reads what append_string wrote, one string at a time.
+/// Reads what append_quoted wrote, one string at a time.
 class Reader final {
 public:
     explicit Reader(std::string_view text) : rest_{text} {}
@@ -85,6 +66,25 @@ private:
 
 } // namespace
 
+void append_quoted(std::string &out, std::string_view text)
+{
+    out += '"';
+    for (const char letter : text) {
+        const auto code = static_cast<unsigned char>(letter);
+        if (letter == '"' || letter == '\\') {
+            out += '\\';
+            out += letter;
+        } else if (code < 0x20) {
+            out += "\\u00";
+            out += hex[code >> 4];
+            out += hex[code & 0x0FU];
+        } else {
+            out += letter;
+        }
+    }
+    out += '"';
+}
+
 std::string key_text(std::span<const KeyPart> parts, std::span<const std::string> texts)
 {
     if (parts.size() == 1)
@@ -93,12 +93,12 @@ std::string key_text(std::span<const KeyPart> parts, std::span<const std::string
     for (std::size_t i = 0; i < parts.size(); ++i) {
         if (i > 0)
             out += ", ";
-        append_string(out, parts[i].name);
+        append_quoted(out, parts[i].name);
         out += ": ";
         if (parts[i].number)
             out += texts[i];
         else
-            append_string(out, texts[i]);
+            append_quoted(out, texts[i]);
     }
     out += '}';
     return out;
@@ -110,7 +110,7 @@ std::string texts_to_json(std::span<const std::string> texts)
     for (const auto &text : texts) {
         if (out.size() > 1)
             out += ", ";
-        append_string(out, text);
+        append_quoted(out, text);
     }
     out += ']';
     return out;

@@ -1,26 +1,39 @@
 #include "outbox/exceptions.hpp"
 
 #include "mapping/json.hpp"
+#include "mapping/key.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::outbox {
 
 namespace {
 
-void append_field(std::string &out, const char *name, std::string_view text)
+void append_name(std::string &out, const char *name)
 {
     out += out.back() == '{' ? "\"" : ", \"";
     out += name;
     out += "\": ";
+}
+
+void append_field(std::string &out, const char *name, std::string_view text)
+{
+    append_name(out, name);
     mapping::json::append_string(out, text);
+}
+
+/// What finds a row again, byte for byte: in an SQL_ASCII database a key need not be UTF-8.
+void append_exact(std::string &out, const char *name, std::string_view text)
+{
+    append_name(out, name);
+    mapping::append_quoted(out, text);
 }
 
 std::string to_json(const Refusal &refusal)
 {
     std::string out = "{";
     append_field(out, "source", std::to_string(refusal.source));
-    append_field(out, "key", refusal.key);
-    append_field(out, "event_id", refusal.event_id);
+    append_exact(out, "key", refusal.key);
+    append_exact(out, "event_id", refusal.event_id);
     append_field(out, "operation", refusal.operation);
     append_field(out, "last_error", refusal.message);
     append_field(out, "request", refusal.request);
@@ -97,20 +110,6 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
     return due;
 }
 
-std::optional<std::chrono::milliseconds> next_due(std::int64_t instance, const std::string &target)
-{
-    const auto wait = pg::execute_one("SELECT greatest(0, ceil(extract(epoch FROM min(coalesce(next_attempt_at, '1970-01-01 00:00:00+00')) - clock_timestamp()) * 1000))::int8"
-                                      " FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND status IN ('PENDING', 'RETRYING')",
-                                      {std::to_string(instance), target});
-    return wait ? std::optional{std::chrono::milliseconds{std::stoll(*wait)}} : std::nullopt;
-}
-
-bool any_exceptions(std::int64_t instance, const std::string &target)
-{
-    return pg::execute_one("SELECT 1 FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name LIMIT 1", {std::to_string(instance), target})
-        .has_value();
-}
-
 std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
 {
     std::set<Oid> undecided;
@@ -140,8 +139,8 @@ void clear_exceptions(std::int64_t instance, const std::string &target, const st
     for (const auto &entity : entities) {
         list += list.size() > 1 ? ", {" : "{";
         append_field(list, "source", std::to_string(entity.source));
-        append_field(list, "key", entity.key);
-        append_field(list, "event_id", entity.event_id);
+        append_exact(list, "key", entity.key);
+        append_exact(list, "event_id", entity.event_id);
         append_field(list, "captured_at", std::to_string(entity.captured_at));
         list += "}";
     }
@@ -164,7 +163,7 @@ void note_doubts(std::int64_t instance, const std::string &target, const std::ve
     for (const auto &doubt : doubts) {
         list += list.size() > 1 ? ", {" : "{";
         append_field(list, "source", std::to_string(doubt.source));
-        append_field(list, "key", doubt.key);
+        append_exact(list, "key", doubt.key);
         append_field(list, "operation", doubt.operation);
         append_field(list, "status", doubt.open ? "RETRYING" : "PENDING");
         list += "}";

@@ -186,7 +186,7 @@ private:
 
     void add(const std::shared_ptr<Declared> &declared, Item item, ReadRow row)
     {
-        if (item.verb == "unpublish") {
+        if (item.verb == "unpublish" && !row.unnamed) {
             row.change.removed = true;
             row.change.row.clear();
             row.change.links.clear();

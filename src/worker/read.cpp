@@ -101,6 +101,7 @@ void Reader::State::name(ReadRow &row, const std::string &key) const
         row.change.key = pg::to_utf8(key, statement.key_parts.front().name);
     } catch (const pg::Unreadable &reason) {
         row.problem = reason.what();
+        row.unnamed = true;
     }
 }
 
@@ -152,8 +153,8 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
             rows->push_back(absent());
             // A text that the column's type does not know is no key of a row.
             if (step != Step::parameters || ERRCODE_TO_CATEGORY(error.sqlstate()) != ERRCODE_DATA_EXCEPTION)
-                rows->back() = ReadRow{.change = {}, .problem = error.what(), .filtered = false, .skip = false};
-            rows->back().change.key = wanted.front().key;
+                rows->back() = ReadRow{.change = {}, .problem = error.what(), .unnamed = false, .filtered = false, .skip = false};
+            name(rows->back(), wanted.front().key);
             *bytes += sizeof(ReadRow);
             return;
         }

@@ -33,6 +33,7 @@ struct Wanted {
 struct ReadRow {
     mapping::Change change; ///< key and links in UTF-8; `source` is left to the caller
     std::string problem;    ///< not empty: only this row cannot be delivered, and why
+    bool unnamed = false;   ///< its key is no UTF-8 (see `problem`): a target can be told nothing of it, not even that it is gone
     bool filtered = false;  ///< the row exists, but does not match the filter (then change.removed)
     bool skip = false;      ///< removed, but the sync is declared to keep such rows (on_filtered, on_delete = keep)
 };
