@@ -114,6 +114,9 @@ CREATE TABLE autosync.sync_state (
 );
 COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen, and why the target could not be prepared for it.';
 
+CREATE UNLOGGED TABLE autosync.crash_mark (since timestamptz PRIMARY KEY);
+COMMENT ON TABLE autosync.crash_mark IS 'Empty after a crash, as all unlogged tables are then: what targets hold from those that are synced is looked at again. since: when the worker noticed.';
+
 CREATE TABLE autosync.token_use (
     instance int8 NOT NULL,
     target   name NOT NULL,

@@ -23,6 +23,10 @@ SELECT 'file ' || c.oid || ' ' || pg_catalog.pg_relation_filenode(c.oid)
   FROM tree JOIN pg_catalog.pg_class AS c USING (oid)
  WHERE c.relkind = 'r'
 UNION ALL
+SELECT 'unlogged ' || c.oid
+  FROM tree JOIN pg_catalog.pg_class AS c USING (oid)
+ WHERE c.relkind = 'r' AND c.relpersistence = 'u'
+UNION ALL
 SELECT 'partition ' || tree.oid || ' ' || tree.attached FROM tree WHERE tree.oid <> $1::oid
 UNION ALL
 SELECT 'column ' || CASE WHEN a.attgenerated = '' THEN '- ' ELSE '+ ' END || CASE WHEN a.atthasmissing THEN '+ ' ELSE '- ' END
@@ -45,6 +49,14 @@ std::set<std::string_view> lines_of(std::string_view text)
 /// Not generated, and no value for the rows that were there before.
 [[nodiscard]] bool adds_nothing(std::string_view line) { return line.starts_with("column - - "); }
 
+/// A crash, or a promotion, empties unlogged tables and leaves no other trace: an unlogged table of our own tells.
+std::string crash_mark()
+{
+    if (const auto known = pg::execute_one("SELECT since FROM autosync.crash_mark"))
+        return *known;
+    return pg::execute_one("INSERT INTO autosync.crash_mark VALUES (clock_timestamp()) RETURNING since").value_or("");
+}
+
 } // namespace
 
 std::string signature(const config::Sync &sync)
@@ -53,7 +65,10 @@ std::string signature(const config::Sync &sync)
     const pg::ActingAs owner{pg::extension_owner(), false}; // for the search_path
     // Under a snapshot of its own: an older one may not see a table that has just been declared, and nothing would look like a change.
     for (const auto &row : pg::execute(query, {std::to_string(sync.table)})) {
-        text += row.front().value_or("");
+        const std::string line = row.front().value_or("");
+        text += line;
+        if (line.starts_with("unlogged "))
+            text += " " + crash_mark();
         text += '\n';
     }
     return text;

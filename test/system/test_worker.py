@@ -301,6 +301,40 @@ def test_ddl_that_changes_rows_wakes_the_worker(cluster):
         assert cursor.fetchone() == (True,)
 
 
+def test_a_crash_empties_unlogged_tables(cluster):
+    """Without an event: what the target holds from them has to go. An orderly restart keeps the rows, and brings nothing anew."""
+    name = "worker_unlogged"
+    cluster.create(name)
+    cluster.within(name, "CREATE SERVER things FOREIGN DATA WRAPPER autosync_test; SELECT autosync.adopt_database()")
+    cluster.within(name, "CREATE TABLE things (id int, kind text, PRIMARY KEY (kind, id)) PARTITION BY LIST (kind)")
+    cluster.within(name, "CREATE TABLE lost PARTITION OF things FOR VALUES IN ('lost') WITH (autovacuum_enabled = off)")
+    cluster.within(name, "ALTER TABLE lost SET UNLOGGED; CREATE TABLE kept PARTITION OF things FOR VALUES IN ('kept')")
+    cluster.within(name, "INSERT INTO things SELECT i, kind FROM generate_series(1, 50) AS i, unnest('{lost,kept}'::text[]) AS kind")
+    cluster.within(name, "SELECT autosync.add_sync('things', 'things')")
+
+    def settled():
+        jobs, pending = cluster.within(name, "SELECT (SELECT count(*) FROM autosync.jobs), (SELECT pending FROM autosync.stat_targets)")[0]
+        return jobs == 0 and pending == 0
+
+    def held():
+        return dict(cluster.within(name, "SELECT key::jsonb ->> 'kind', count(*) FROM (SELECT DISTINCT ON (key) * FROM autosync.sent ORDER BY key, sent_id DESC)"
+                                         " AS last WHERE operation = 'upsert' GROUP BY 1"))
+
+    eventually(lambda: settled() and held() == {"lost": 50, "kept": 50}, 10, "the backfill")
+    deliveries = cluster.within(name, "SELECT count(*) FROM autosync.sent")
+    cluster.restart()
+    cluster.within(name, "INSERT INTO things VALUES (51, 'kept')")
+    eventually(lambda: settled() and held() == {"lost": 50, "kept": 51}, 10, "an event")
+    assert cluster.within(name, "SELECT count(*) - 1 FROM autosync.sent") == deliveries
+    cluster.connection.close()
+    cluster.server.stop("immediate")
+    cluster.server.start()
+    cluster.connection = cluster.server.connect("postgres")
+    eventually(lambda: settled() and held() == {"kept": 51}, 10, "the sweep")
+    cluster.within(name, "INSERT INTO things VALUES (1, 'lost')")
+    eventually(lambda: settled() and held() == {"lost": 1, "kept": 51}, 10, "an event after that")
+
+
 @contextlib.contextmanager
 def silent_server():
     """Takes every connection, and answers nothing."""
