@@ -68,11 +68,6 @@ Oid require_target_owner(const std::string &name)
     return server;
 }
 
-bool reads_everything()
-{
-    return pg::call([] { return superuser() || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA); });
-}
-
 std::string require_instance()
 {
     const auto identity = outbox::identity();

@@ -17,8 +17,6 @@ void require_table(Oid table);
 [[nodiscard]] Oid require_target_usage(const std::string &name); ///< else 42501
 void require_server_usage(const std::string &name); ///< of a target or a service beside them, likewise
 [[nodiscard]] Oid require_target_owner(const std::string &name); ///< else 42501
-/// Sees the events of all tables: superuser or a member of pg_read_all_data.
-[[nodiscard]] bool reads_everything();
 
 /// For the caller to act on the internal tables with: the adopted instance's id as text.
 /// Raises 55000 when the database is not adopted.

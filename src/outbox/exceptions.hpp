@@ -23,11 +23,6 @@ struct Due {
 };
 [[nodiscard]] std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit);
 
-/// When the next one is due, from now (never negative); nullopt: none is waiting.
-[[nodiscard]] std::optional<std::chrono::milliseconds> next_due(std::int64_t instance, const std::string &target);
-/// Whether the target has any, of whatever status.
-[[nodiscard]] bool any_exceptions(std::int64_t instance, const std::string &target);
-
 /// A change that the target refused, or that could not be read.
 struct Refusal {
     Oid source = InvalidOid;

@@ -259,10 +259,4 @@ void rotate(std::int64_t instance, const std::vector<Cursor> &cursors, const std
         worker::set_write_log(MyDatabaseId, static_cast<std::uint32_t>(vacant));
 }
 
-std::int64_t log_bytes()
-{
-    return std::stoll(pg::execute_one("SELECT sum(pg_total_relation_size(format('autosync.log_%s', i)::regclass)) FROM generate_series(0, 2) AS i")
-                          .value_or("0"));
-}
-
 } // namespace autosync::outbox

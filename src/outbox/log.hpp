@@ -30,7 +30,4 @@ bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::functi
 /// In transactions of its own; gives up where it would be in the way. `complete`, asked under the lock on a log: are these all cursors?
 void rotate(std::int64_t instance, const std::vector<Cursor> &cursors, const std::function<bool()> &complete);
 
-/// Bytes of all three logs on disk. Needs a transaction.
-[[nodiscard]] std::int64_t log_bytes();
-
 } // namespace autosync::outbox

@@ -176,11 +176,6 @@ std::string Decoder::printed(Datum value, bool pinned) const
     return to_utf8(std::move(result), column_);
 }
 
-mapping::Value to_value(Datum value, const mapping::Type &type, Oid declared, const std::string &column)
-{
-    return Decoder{column, type, declared}.read(value);
-}
-
 std::string to_utf8(std::string text, std::string_view column)
 {
     const int encoding = GetDatabaseEncoding();
@@ -194,16 +189,6 @@ std::string to_utf8(std::string text, std::string_view column)
         return text;
     }
     const char *const converted = call([=] { return pg_server_to_any(data, size, PG_UTF8); });
-    return converted == data ? std::move(text) : std::string{converted};
-}
-
-std::string from_utf8(std::string text)
-{
-    if (GetDatabaseEncoding() == PG_UTF8)
-        return text;
-    const char *const data = text.data();
-    const int size = static_cast<int>(text.size());
-    const char *const converted = call([=] { return pg_any_to_server(data, size, PG_UTF8); });
     return converted == data ? std::move(text) : std::string{converted};
 }
 

@@ -51,11 +51,7 @@ private:
     Stored stored_;
 };
 
-[[nodiscard]] mapping::Value to_value(Datum value, const mapping::Type &type, Oid declared, const std::string &column);
-
 /// From the database's encoding. Throws Unreadable, with `column` in its message, when there is no such text in UTF-8; may raise.
 [[nodiscard]] std::string to_utf8(std::string text, std::string_view column);
-/// Into the database's encoding; may raise.
-[[nodiscard]] std::string from_utf8(std::string text);
 
 } // namespace autosync::pg
