@@ -381,6 +381,10 @@ CREATE FUNCTION autosync.preview(source regclass, key text, target name, OUT met
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_preview';
 COMMENT ON FUNCTION autosync.preview(regclass, text, name) IS 'The requests that would be sent for this entity as it is now, credentials masked; no rows when nothing would be sent. Sends nothing. For the owner of the table.';
 
+CREATE FUNCTION autosync.why(source regclass, key text, target name, OUT state text, OUT reason text, OUT since timestamptz, OUT hint text)
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_why';
+COMMENT ON FUNCTION autosync.why(regclass, text, name) IS 'Where one entity stands on its way to one target. state: not_declared, broken (cannot be delivered as declared), not_adopted, pending, retrying, waiting_auth, failed (a dead letter), discarded, while it waits also the state of a target that takes nothing (paused, unreachable, backing_off, unauthorized, no_worker), disabled (changes are not captured), filtered_out, absent (no such row), delivered, or not_delivered (known of autosync_test only). since: when that began, for delivered when it arrived, where that is known. hint: what to do. For the owner of the table. Errors: 42704 no such target, 22023 not a key of the table.';
+
 CREATE FUNCTION autosync.backfill(source regclass, target name DEFAULT NULL, where_clause text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_backfill';
 COMMENT ON FUNCTION autosync.backfill(regclass, name, text) IS 'Has the worker deliver the rows that exist (those that match where_clause, a condition) to the target (NULL: to all the table is synced to). Returns the estimated number of rows; progress is in stat_progress. For the owner of the table.';

@@ -28,7 +28,8 @@ INSERT INTO promised VALUES
 ('search', 'source regclass, target name, query text, k integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, OUT key text, OUT score double precision', 'SETOF'),
 ('stat_reset', 'target name DEFAULT NULL::name', 'void'),
 ('unpublish', 'source regclass, key text, target name DEFAULT NULL::name', 'void'),
-('wait_delivered', 'target name DEFAULT NULL::name, timeout interval DEFAULT ''00:00:30''::interval', 'boolean');
+('wait_delivered', 'target name DEFAULT NULL::name, timeout interval DEFAULT ''00:00:30''::interval', 'boolean'),
+('why', 'source regclass, key text, target name, OUT state text, OUT reason text, OUT since timestamp with time zone, OUT hint text', 'record');
 
 CREATE TEMP VIEW present AS
 SELECT p.oid, p.proname AS name, pg_get_function_arguments(p.oid) AS arguments, p.proargmodes AS modes,
