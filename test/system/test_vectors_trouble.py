@@ -139,17 +139,18 @@ def test_an_embedder_that_hangs_is_given_up_and_asked_again(scene):
 
 def test_poison_parks_its_own_row_alone(scene):
     scene.embedder.control(poison="arsenic")
-    scene.database.execute("SELECT autosync.pause('vectors')")
-    keys = write(scene, 30, "food")
-    scene.database.execute("UPDATE notes SET body = 'with arsenic' WHERE id = %s", keys[7])
     with scene.spent() as spent:
+        scene.database.execute("SELECT autosync.pause('vectors')")
+        before, culprit = write(scene, 7, "food"), next(number)
+        scene.database.execute("INSERT INTO notes VALUES (%s, 'food', 'with arsenic', 0)", culprit)
+        keys = [*before, culprit, *write(scene, 22, "food")]
         scene.database.execute("SELECT autosync.resume('vectors')")
-        scene.until(lambda: set(scene.letters("notes")) == {str(keys[7])}, "the dead letter")
-        scene.until(lambda: set(keys) - set(scene.qdrant.points("notes")) == {keys[7]}, "all the others")
+        scene.until(lambda: set(scene.letters("notes")) == {str(culprit)}, "the dead letter")
+        scene.until(lambda: set(keys) - set(scene.qdrant.points("notes")) == {culprit}, "all the others")
     # What was embedded on the way to the culprit is kept.
     assert spent["inputs"] == 29 and spent["repeated"] == 0
     assert scene.status()["state"] == "active"
-    scene.database.execute("UPDATE notes SET body = 'with salt' WHERE id = %s", keys[7])
+    scene.database.execute("UPDATE notes SET body = 'with salt' WHERE id = %s", culprit)
     scene.until(lambda: scene.letters("notes") == {}, "a newer state that settles the dead letter")
     recovered(scene)
 

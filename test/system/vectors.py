@@ -83,7 +83,7 @@ class Scene:
     def sync(self, table, target="vectors", backfill=True, **options):
         self.database.execute("SELECT autosync.add_sync(%s, %s, %s, backfill => %s)", table, target, json.dumps(options), backfill)
 
-    def arrive(self, target="vectors", timeout=15):
+    def arrive(self, target="vectors", timeout=60):
         self.database.wait_delivered(target, timeout)
 
     def status(self, target="vectors"):
