@@ -5,48 +5,11 @@
 #include "config/target.hpp"
 #include "declaration/vectors.hpp"
 #include "operate/access.hpp"
+#include "pg/expression.hpp"
 #include "pg/spi.hpp"
 #include "targets/target.hpp"
 
 namespace autosync::declaration {
-
-namespace {
-
-/// An error that raw_parser() raises lies in the text it was given, not in the statement of the user.
-void locate(void *text)
-{
-    if (const int position = geterrposition(); position > 0) {
-        errposition(0);
-        internalerrposition(position);
-        internalerrquery(static_cast<const char *>(text));
-    }
-}
-
-/// Whether the text stands for one value, also when more is written around it: "a) OR (b" does not, though it fits between parentheses.
-bool one_expression(const std::string &condition)
-{
-    std::string statement = "SELECT " + condition;
-    char *const text = statement.data();
-    return pg::call([text] {
-        ErrorContextCallback context{error_context_stack, locate, text};
-        error_context_stack = &context;
-        const List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
-        error_context_stack = context.previous;
-        if (list_length(statements) != 1)
-            return false;
-        const auto *const parsed = linitial_node(RawStmt, statements)->stmt;
-        if (!IsA(parsed, SelectStmt))
-            return false;
-        const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
-        const bool bare = select->op == SETOP_NONE && select->distinctClause == NIL && select->fromClause == NIL && select->whereClause == nullptr &&
-                          select->groupClause == NIL && select->havingClause == nullptr && select->sortClause == NIL &&
-                          select->limitCount == nullptr && select->limitOffset == nullptr && select->lockingClause == NIL &&
-                          select->intoClause == nullptr && select->windowClause == NIL;
-        return bare && list_length(select->targetList) == 1 && linitial_node(ResTarget, select->targetList)->name == nullptr;
-    });
-}
-
-} // namespace
 
 void check_options(const std::string &kind, config::Level level, const config::Options &options, bool hide_statement)
 {
@@ -76,7 +39,7 @@ void analyse(const config::Sync &sync, const std::string &condition)
 
 void check_filter(const config::Sync &sync, const std::string &filter)
 {
-    if (!one_expression(filter))
+    if (!pg::is_one_expression(filter))
         throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
                           "Write what would stand behind WHERE, without the word itself."};
     analyse(sync, "(" + filter + "\n)");
@@ -84,7 +47,7 @@ void check_filter(const config::Sync &sync, const std::string &filter)
 
 void check_text(const config::Sync &sync, const std::string &expression)
 {
-    if (!one_expression(expression))
+    if (!pg::is_one_expression(expression))
         throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"embed_expression\" must be one expression", "It is: " + expression,
                           "Write what would stand behind SELECT, without the word itself, for example: name || ' ' || description"};
     analyse(sync, "((" + expression + "\n)::pg_catalog.text) IS NULL");

@@ -3,37 +3,18 @@
 #include <cstdlib>
 
 #include "operate/access.hpp"
+#include "pg/expression.hpp"
 
 namespace autosync::operate {
 
 namespace {
-
-/// Whether the text, as it stands, is one expression: nothing else that a SELECT may have, and no parenthesis that ends somebody else's.
-bool one_expression(const std::string &condition)
-{
-    const std::string statement = "SELECT " + condition;
-    const char *const text = statement.c_str();
-    return pg::call([text] {
-        const List *const statements = raw_parser(text, RAW_PARSE_DEFAULT);
-        if (list_length(statements) != 1)
-            return false;
-        const auto *const parsed = linitial_node(RawStmt, statements)->stmt;
-        if (!IsA(parsed, SelectStmt))
-            return false;
-        const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
-        return select->op == SETOP_NONE && list_length(select->targetList) == 1 && linitial_node(ResTarget, select->targetList)->name == nullptr &&
-               select->fromClause == NIL && select->whereClause == nullptr && select->groupClause == NIL && select->havingClause == nullptr &&
-               select->sortClause == NIL && select->limitCount == nullptr && select->limitOffset == nullptr && select->lockingClause == NIL &&
-               select->intoClause == nullptr && select->windowClause == NIL && select->withClause == nullptr && select->distinctClause == NIL;
-    });
-}
 
 void require_condition(const std::string &condition)
 {
     constexpr const char *help = "Write what would stand behind WHERE, without the word itself.";
     bool fine = false;
     try {
-        fine = one_expression(condition);
+        fine = pg::is_one_expression(condition);
     } catch (const pg::Error &error) {
         // Raised anew, because its position points into a statement that the user has not written.
         throw pg::Failure{error.sqlstate(), "where_clause is not a condition: " + std::string{error.what()}, "It is: " + condition, help};

@@ -1,0 +1,12 @@
+// Text that is to stand in a statement of ours.
+#pragma once
+
+#include <string>
+
+namespace autosync::pg {
+
+/// Whether the text, as it stands, is one expression: nothing else that a SELECT may have, and no parenthesis that ends somebody else's, as in
+/// "a) OR (b", though that fits between parentheses. An error that parsing raises points into the text.
+[[nodiscard]] bool is_one_expression(const std::string &text);
+
+} // namespace autosync::pg
