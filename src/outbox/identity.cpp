@@ -2,6 +2,7 @@
 
 #include "config/settings.hpp"
 #include "pg/bridge.hpp"
+#include "pg/watch.hpp"
 
 namespace autosync::outbox {
 
@@ -10,15 +11,7 @@ namespace {
 enum Column : AttrNumber { column_id = 1, column_system, column_database, column_name };
 
 std::optional<Identity> known;
-Oid table = InvalidOid;
-bool valid = false;
-bool watching = false;
-
-void forget(Datum, Oid relation)
-{
-    if (relation == InvalidOid || relation == table)
-        valid = false;
-}
+pg::RelationWatch watch;
 
 Oid find_table()
 {
@@ -32,20 +25,16 @@ Oid find_table()
 
 std::optional<Identity> identity()
 {
-    if (!watching) {
-        pg::call([] { CacheRegisterRelcacheCallback(forget, Datum{0}); });
-        watching = true;
-    }
-    if (valid)
+    if (watch.holds())
         return known;
-    table = find_table();
+    const Oid table = find_table();
     known.reset();
     if (OidIsValid(table)) {
         struct Found {
             bool any;
             Identity identity;
         };
-        const Found found = pg::call([] {
+        const Found found = pg::call([table] {
             Found result{};
             Relation const relation = table_open(table, AccessShareLock);
             SysScanDesc const scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
@@ -67,7 +56,8 @@ std::optional<Identity> identity()
         if (found.any)
             known = found.identity;
     }
-    valid = OidIsValid(table); // nothing tells of a table that is made later
+    if (OidIsValid(table)) // nothing tells of a table that is made later
+        watch.remember({table});
     return known;
 }
 

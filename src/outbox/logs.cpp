@@ -1,32 +1,20 @@
 #include "outbox/logs.hpp"
 
 #include "pg/bridge.hpp"
+#include "pg/watch.hpp"
 
 namespace autosync::outbox {
 
 namespace {
 
 LogTables known;
-bool valid = false;
-bool watching = false;
-
-void forget(Datum, Oid relation)
-{
-    if (relation == InvalidOid)
-        valid = false;
-    for (const Oid table : known.tables)
-        valid = valid && table != relation;
-}
+pg::RelationWatch watch;
 
 } // namespace
 
 std::optional<LogTables> log_tables()
 {
-    if (!watching) {
-        pg::call([] { CacheRegisterRelcacheCallback(forget, Datum{0}); });
-        watching = true;
-    }
-    if (valid)
+    if (watch.holds())
         return known;
     const LogTables found = pg::call([] {
         static const char *const names[log_count] = {"log_0", "log_1", "log_2"};
@@ -41,7 +29,7 @@ std::optional<LogTables> log_tables()
             return std::nullopt;
     }
     known = found;
-    valid = true;
+    watch.remember({known.tables.begin(), known.tables.end()});
     return known;
 }
 
