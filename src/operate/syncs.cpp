@@ -87,7 +87,7 @@ AUTOSYNC_SQL(autosync_sync_rows)
     for (const auto &sync : config::load_syncs()) {
         const auto &own = triggers[{sync.table, sync.target}];
         const bool relationship = sync.source.join_table || sync.options.contains("relationship");
-        rows.add({std::to_string(sync.table), sync.schema + "." + sync.name, sync.target, operate::kind_of(sync.target),
+        rows.add({std::to_string(sync.table), sync.source.name, sync.target, operate::kind_of(sync.target),
                   config::options_to_json(sync.options), operate::array_text(operate::operations(sync, own)), operate::boolean_text(sync.enabled),
                   operate::role_name(sync.owner), operate::array_text(own.names), operate::entity_type(sync), operate::boolean_text(relationship),
                   operate::text_or_null(sync.problem)});
