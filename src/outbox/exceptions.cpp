@@ -1,5 +1,9 @@
 #include "outbox/exceptions.hpp"
 
+#include <algorithm>
+#include <functional>
+#include <utility>
+
 #include "mapping/json.hpp"
 #include "mapping/key.hpp"
 #include "pg/spi.hpp"
@@ -15,10 +19,17 @@ void append_name(std::string &out, const char *name)
     out += "\": ";
 }
 
+/// jsonb takes no U+0000, which a request or an answer may mention.
 void append_field(std::string &out, const char *name, std::string_view text)
 {
     append_name(out, name);
-    mapping::json::append_string(out, text);
+    if (text.find('\0') == std::string_view::npos) {
+        mapping::json::append_string(out, text);
+        return;
+    }
+    std::string other{text};
+    std::replace(other.begin(), other.end(), '\0', '\x7f');
+    mapping::json::append_string(out, other);
 }
 
 /// What finds a row again, byte for byte: in an SQL_ASCII database a key need not be UTF-8.
@@ -44,24 +55,26 @@ std::string to_json(const Refusal &refusal)
     return out + "}";
 }
 
-/// jsonb takes no U+0000, which a request or an answer may mention.
-std::string without_nul(std::string json)
+std::string to_json(const Doubt &doubt)
 {
-    for (auto at = json.find("\\u0000"); at != std::string::npos; at = json.find("\\u0000", at))
-        json.replace(at, 6, "\\ufffd");
-    return json;
+    std::string out = "{";
+    append_field(out, "source", std::to_string(doubt.source));
+    append_exact(out, "key", doubt.key);
+    append_field(out, "operation", doubt.operation);
+    append_field(out, "status", doubt.open ? "RETRYING" : "PENDING");
+    return out + "}";
 }
 
-std::string list_of(const std::vector<Refusal> &refusals)
+template <typename Note> std::string list_of(const std::vector<Note> &notes)
 {
     std::string list = "[";
-    for (const auto &refusal : refusals)
-        list += (list.size() > 1 ? ", " : "") + to_json(refusal);
-    return without_nul(list + "]");
+    for (const auto &note : notes)
+        list += (list.size() > 1 ? ", " : "") + to_json(note);
+    return list + "]";
 }
 
 /// Of these entities, those whose rows another transaction has locked: retry() and discard() may be part of a long one.
-std::set<std::pair<Oid, std::string>> locked_rows(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+std::set<std::pair<Oid, std::string>> locked_rows(std::int64_t instance, const std::string &target, std::string entities)
 {
     std::set<std::pair<Oid, std::string>> locked;
     for (const auto &row : pg::execute("WITH known AS (SELECT x.source, x.key FROM autosync.exceptions AS x"
@@ -70,12 +83,37 @@ std::set<std::pair<Oid, std::string>> locked_rows(std::int64_t instance, const s
                                        " FROM autosync.exceptions AS x JOIN known USING (source, key)"
                                        " WHERE x.instance = $1::int8 AND x.target = $2::name FOR UPDATE OF x SKIP LOCKED)"
                                        " SELECT source, key FROM known EXCEPT SELECT source, key FROM free",
-                                       {std::to_string(instance), target, list_of(refusals)}))
+                                       {std::to_string(instance), target, std::move(entities)}))
         locked.emplace(static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""));
     return locked;
 }
 
-void write_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+/// Writes those whose rows nobody else is deciding on, without waiting; which tables the others are of.
+template <typename Note>
+std::set<Oid> note_free(std::int64_t instance, const std::string &target, const std::vector<Note> &notes, const std::function<void(std::string list)> &write)
+{
+    std::set<Oid> undecided;
+    const auto locked = locked_rows(instance, target, list_of(notes));
+    std::vector<Note> free;
+    for (const auto &note : notes) {
+        if (locked.contains({note.source, note.key}))
+            undecided.insert(note.source);
+        else
+            free.push_back(note);
+    }
+    try {
+        if (!free.empty())
+            pg::subtransaction([&] { write(list_of(free)); });
+    } catch (const pg::Error &error) {
+        if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
+            throw;
+        for (const auto &note : free) // marked by hand this moment
+            undecided.insert(note.source);
+    }
+    return undecided;
+}
+
+void write_refusals(std::int64_t instance, const std::string &target, std::string list)
 {
     pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
                 " created_at, updated_at, next_attempt_at)"
@@ -90,7 +128,21 @@ void write_refusals(std::int64_t instance, const std::string &target, const std:
                 " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
                 // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
                 " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
-                {std::to_string(instance), target, list_of(refusals)});
+                {std::to_string(instance), target, std::move(list)});
+}
+
+void write_doubts(std::int64_t instance, const std::string &target, std::string list, std::chrono::milliseconds delay)
+{
+    // Of its own event id, also when there is a mark already: what is on its way for that one does not end this doubt.
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, verb, status, attempts, created_at, updated_at,"
+                " next_attempt_at)"
+                " SELECT $1::int8, $2::name, d.source, d.key, 'confirm-' || d.source || '-' || d.key || '-' || clock_timestamp(), d.operation, 'confirm',"
+                " d.status, 0, clock_timestamp(), clock_timestamp(), clock_timestamp() + $4::float8 * interval '1 millisecond'"
+                " FROM jsonb_to_recordset($3::jsonb) AS d (source oid, key text, operation text, status text)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation, verb = 'confirm',"
+                " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at"
+                " WHERE coalesce(x.verb, 'confirm') = 'confirm' OR x.status NOT IN ('PENDING', 'RETRYING')",
+                {std::to_string(instance), target, std::move(list), std::to_string(delay.count())});
 }
 
 } // namespace
@@ -112,25 +164,7 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
 
 std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
 {
-    std::set<Oid> undecided;
-    const auto locked = locked_rows(instance, target, refusals);
-    std::vector<Refusal> free;
-    for (const auto &refusal : refusals) {
-        if (locked.contains({refusal.source, refusal.key}))
-            undecided.insert(refusal.source);
-        else
-            free.push_back(refusal);
-    }
-    try {
-        if (!free.empty())
-            pg::subtransaction([&] { write_refusals(instance, target, free); });
-    } catch (const pg::Error &error) {
-        if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
-            throw;
-        for (const auto &refusal : free) // marked by hand this moment
-            undecided.insert(refusal.source);
-    }
-    return undecided;
+    return note_free(instance, target, refusals, [&](std::string list) { write_refusals(instance, target, std::move(list)); });
 }
 
 void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
@@ -157,28 +191,9 @@ void clear_exceptions(std::int64_t instance, const std::string &target, const st
                 {std::to_string(instance), target, std::move(list)});
 }
 
-void note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay)
+std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay)
 {
-    std::string list = "[";
-    for (const auto &doubt : doubts) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_field(list, "source", std::to_string(doubt.source));
-        append_exact(list, "key", doubt.key);
-        append_field(list, "operation", doubt.operation);
-        append_field(list, "status", doubt.open ? "RETRYING" : "PENDING");
-        list += "}";
-    }
-    list += "]";
-    // Of its own event id, also when there is a mark already: what is on its way for that one does not end this doubt.
-    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, verb, status, attempts, created_at, updated_at,"
-                " next_attempt_at)"
-                " SELECT $1::int8, $2::name, d.source, d.key, 'confirm-' || d.source || '-' || d.key || '-' || clock_timestamp(), d.operation, 'confirm',"
-                " d.status, 0, clock_timestamp(), clock_timestamp(), clock_timestamp() + $4::float8 * interval '1 millisecond'"
-                " FROM jsonb_to_recordset($3::jsonb) AS d (source oid, key text, operation text, status text)"
-                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation, verb = 'confirm',"
-                " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at"
-                " WHERE coalesce(x.verb, 'confirm') = 'confirm' OR x.status NOT IN ('PENDING', 'RETRYING')",
-                {std::to_string(instance), target, std::move(list), std::to_string(delay.count())});
+    return note_free(instance, target, doubts, [&](std::string list) { write_doubts(instance, target, std::move(list), delay); });
 }
 
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay)

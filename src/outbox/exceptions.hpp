@@ -57,7 +57,8 @@ struct Doubt {
     std::string operation; ///< 'delete' when the absence of the row removes
     bool open = false;     ///< not delivered, and nothing but its mark tells of it
 };
-void note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay);
+/// As above: those of tables that are returned have not all been noted.
+[[nodiscard]] std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay);
 /// To be tried later, without counting an attempt.
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
 

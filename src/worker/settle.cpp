@@ -181,8 +181,13 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
         }
         if (has_exceptions && !flight.done.empty())
             outbox::clear_exceptions(instance, target, flight.done);
-        if (!flight.doubts.empty()) // behind what is cleared: also when it has arrived by now, the earlier request may come after it
-            outbox::note_doubts(instance, target, flight.doubts, std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout));
+        if (!flight.doubts.empty()) { // behind what is cleared: also when it has arrived by now, the earlier request may come after it
+            const auto over = std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout);
+            for (const Oid table : outbox::note_doubts(instance, target, flight.doubts, over)) {
+                flight.troubled[table] = being_decided; // what is delivered again when that is over ends the doubt as well
+                flight.pause[table] = std::max(flight.pause[table], over);
+            }
+        }
         for (const auto &[table, reason] : flight.troubled) {
             constexpr std::chrono::milliseconds later{5'000};
             const auto pause = flight.pause[table];
