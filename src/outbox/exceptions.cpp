@@ -1,6 +1,5 @@
 #include "outbox/exceptions.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -23,13 +22,10 @@ void append_name(std::string &out, const char *name)
 void append_field(std::string &out, const char *name, std::string_view text)
 {
     append_name(out, name);
-    if (text.find('\0') == std::string_view::npos) {
-        mapping::json::append_string(out, text);
-        return;
-    }
-    std::string other{text};
-    std::replace(other.begin(), other.end(), '\0', '\x7f');
-    mapping::json::append_string(out, other);
+    std::string whole{text};
+    for (auto at = whole.find('\0'); at != std::string::npos; at = whole.find('\0', at))
+        whole.replace(at, 1, "\uFFFD");
+    mapping::json::append_string(out, whole);
 }
 
 /// What finds a row again, byte for byte: in an SQL_ASCII database a key need not be UTF-8.
