@@ -36,7 +36,8 @@ CREATE TABLE autosync.log_0 (
     xid      xid8 NOT NULL,
     seq      int4 NOT NULL,
     data     bytea NOT NULL,
-    PRIMARY KEY (instance, xid, seq)
+    -- Entries come in order and are never equal. The instance is last: only for a subscriber, whose log another's may be copied into.
+    PRIMARY KEY (xid, seq, instance) WITH (fillfactor = 100, deduplicate_items = off)
 ) WITH (toast_tuple_target = 8160, autovacuum_enabled = off);
 ALTER TABLE autosync.log_0 ALTER COLUMN data SET STORAGE EXTERNAL;
 COMMENT ON TABLE autosync.log_0 IS 'The outbox, one of three logs that take turns: packed keys of changed rows per transaction (top-level xid), truncated in place when all targets have passed.';

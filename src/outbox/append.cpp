@@ -97,8 +97,8 @@ void insert(Oid log, std::int64_t instance, std::int32_t seq, const char *data, 
     HeapTuple const tuple = form(instance, U64FromFullTransactionId(xid), seq, data, size);
     heap_insert(relation, tuple, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL, nullptr);
 
-    Datum values[columns] = {Int64GetDatum(instance), FullTransactionIdGetDatum(xid), Int32GetDatum(seq), Datum{0}}; // no index has the data
-    bool nulls[columns] = {false, false, false, false};
+    Datum values[] = {FullTransactionIdGetDatum(xid), Int32GetDatum(seq), Int64GetDatum(instance)}; // what the log's index is made of
+    bool nulls[] = {false, false, false};
     IndexInfo plain{}; // BuildIndexInfo() would cost more than is in it: no expressions, no condition, and btree does not look
     plain.type = T_IndexInfo;
     const auto enter = [&](Oid oid) {

@@ -14,14 +14,18 @@ namespace {
 
 enum Column : AttrNumber { column_instance = 1, column_xid, column_seq, column_data };
 
+constexpr int sought = 2; // of a log's index, which begins with xid and seq
+
 constexpr BlockNumber rotate_blocks = 1024; // 8 MB
 
-/// An index scan over one log in order of (xid, seq). PostgreSQL's objects; freed by close(), or by the transaction's abort.
+/// An index scan over one log in order of (xid, seq), events of this instance only. PostgreSQL's objects; freed by close(), or by the
+/// transaction's abort.
 struct LogScan {
     Relation table;
     Relation index;
     IndexScanDesc scan;
     TupleTableSlot *slot;
+    std::int64_t instance;
     bool exhausted;
 
     [[nodiscard]] Position position() const
@@ -30,7 +34,16 @@ struct LogScan {
         return {U64FromFullTransactionId(DatumGetFullTransactionId(slot_getattr(slot, column_xid, &null))),
                 DatumGetInt32(slot_getattr(slot, column_seq, &null))};
     }
-    void advance() { exhausted = exhausted || !index_getnext_slot(scan, ForwardScanDirection, slot); }
+    void advance()
+    {
+        while (!exhausted) {
+            CHECK_FOR_INTERRUPTS();
+            exhausted = !index_getnext_slot(scan, ForwardScanDirection, slot);
+            bool null = false;
+            if (!exhausted && DatumGetInt64(slot_getattr(slot, column_instance, &null)) == instance)
+                return;
+        }
+    }
 };
 
 LogScan open_log(Oid log, Snapshot snapshot)
@@ -39,7 +52,7 @@ LogScan open_log(Oid log, Snapshot snapshot)
     opened.table = table_open(log, AccessShareLock);
     List *const indexes = RelationGetIndexList(opened.table);
     opened.index = index_open(linitial_oid(indexes), AccessShareLock);
-    opened.scan = index_beginscan(opened.table, opened.index, snapshot, 3, 0);
+    opened.scan = index_beginscan(opened.table, opened.index, snapshot, sought, 0);
     opened.slot = table_slot_create(opened.table, nullptr);
     list_free(indexes);
     return opened;
@@ -62,12 +75,12 @@ struct Stretch {
 
 void seek(LogScan &opened, std::int64_t instance, const Stretch &stretch)
 {
-    ScanKeyData keys[3];
-    ScanKeyInit(&keys[0], column_instance, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(instance));
-    ScanKeyInit(&keys[1], column_xid, stretch.one ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, stretch.one ? F_XID8EQ : F_XID8GE,
+    ScanKeyData keys[sought];
+    ScanKeyInit(&keys[0], 1, stretch.one ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber, stretch.one ? F_XID8EQ : F_XID8GE,
                 FullTransactionIdGetDatum(FullTransactionIdFromU64(stretch.xid)));
-    ScanKeyInit(&keys[2], column_seq, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(stretch.seq));
-    index_rescan(opened.scan, keys, 3, nullptr, 0);
+    ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(stretch.seq));
+    index_rescan(opened.scan, keys, sought, nullptr, 0);
+    opened.instance = instance;
     opened.exhausted = false;
     opened.advance();
 }
@@ -145,7 +158,7 @@ bool seen_by_all(const std::vector<Cursor> &cursors, std::uint64_t xid)
 /// A look without locks at what is usually passed last: the newest transaction.
 bool newest_passed(int log, std::int64_t instance, const std::vector<Cursor> &cursors)
 {
-    const auto newest = pg::execute_one("SELECT xid FROM autosync.log_" + std::to_string(log) + " WHERE instance = $1::int8 ORDER BY instance DESC, xid DESC LIMIT 1",
+    const auto newest = pg::execute_one("SELECT xid FROM autosync.log_" + std::to_string(log) + " WHERE instance = $1::int8 ORDER BY xid DESC LIMIT 1",
                                         {std::to_string(instance)});
     return !newest || seen_by_all(cursors, std::stoull(*newest));
 }
