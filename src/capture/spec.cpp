@@ -8,6 +8,7 @@
 
 #include "config/options.hpp"
 #include "config/sync.hpp"
+#include "config/words.hpp"
 
 namespace autosync::capture {
 
@@ -159,9 +160,10 @@ std::string used_columns(Relation relation, const Options &options, const std::v
         const auto found = options.find(name);
         return found == options.end() ? std::string{} : found->second;
     };
-    const std::string expressions = option("filter") + "\n" + option("embed_expression");
+    const std::string expressions = config::lower(option("filter") + "\n" + option("soft_delete") + "\n" + option("embed_expression"));
+    const auto mentioned = [&](std::string_view name) { return expressions.find(config::lower(name)) != std::string::npos; };
     // Whoever mentions the table in an expression may mean the whole row.
-    const bool whole_row = expressions.find(NameStr(relation->rd_rel->relname)) != std::string::npos;
+    const bool whole_row = mentioned(NameStr(relation->rd_rel->relname));
     const auto list_of = [&](const char *name) {
         const auto found = options.find(name);
         return found == options.end() ? std::vector<std::string>{} : config::parse_columns(found->second);
@@ -175,7 +177,7 @@ std::string used_columns(Relation relation, const Options &options, const std::v
         const Form_pg_attribute column = TupleDescAttr(shape, i);
         const std::string_view name = NameStr(column->attname);
         const bool sent = listed.empty() ? !has(excluded, name) : has(listed, name);
-        if (!column->attisdropped && (sent || whole_row || has(of_vectors, name) || expressions.find(name) != std::string::npos))
+        if (!column->attisdropped && (sent || whole_row || has(of_vectors, name) || mentioned(name)))
             use(used, column->attnum);
     }
     for (const AttrNumber number : key)

@@ -20,14 +20,6 @@ std::string_view trimmed(std::string_view text)
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-std::string lower(std::string_view text)
-{
-    std::string result{text};
-    std::ranges::transform(result, result.begin(),
-                           [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; });
-    return result;
-}
-
 /// May the option be given as a list or an object? One that does not exist is refused for that.
 bool takes_structure(std::string_view name)
 {

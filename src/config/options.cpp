@@ -63,6 +63,8 @@ constexpr std::array table{
     Option{"exclude", columns, "*", "sync", "", "", "columns that are not sent"},
     Option{"filter", expression, "*", "sync", "", "", "condition on the row: should it be synced?"},
     Option{"on_filtered", choice, "*", "sync", "remove,keep", "=remove", "what happens to a row that no longer matches the filter"},
+    Option{"soft_delete", expression, "*", "sync", "", "", "column, or condition on the row, that says it is deleted: not null, of type boolean true"},
+    Option{"mask", object, "*", "sync", "", "", "column to what stands for its value: hash, null, or a text"},
     Option{"on_delete", choice, "*", "sync", "remove,keep", "=remove", "what happens at the target when a row is deleted"},
     Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},

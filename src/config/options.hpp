@@ -89,4 +89,15 @@ using Vectors = std::map<std::string, std::vector<std::string>>;
 /// The columns that such a sync names beside those of its payload.
 [[nodiscard]] std::vector<std::string> vector_columns(const Options &options);
 
+/// What stands for a column's value at a target.
+struct Mask {
+    enum class Way : std::uint8_t { none, null, hash, text };
+    Way way = Way::none;
+    std::string text{};
+
+    friend bool operator==(const Mask &, const Mask &) = default;
+};
+/// By column. Throws std::invalid_argument.
+[[nodiscard]] std::map<std::string, Mask> parse_masks(std::string_view value);
+
 } // namespace autosync::config

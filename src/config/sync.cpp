@@ -8,6 +8,7 @@
 #include "config/catalog.hpp"
 #include "config/foreign_keys.hpp"
 #include "config/keys.hpp"
+#include "config/masking.hpp"
 #include "config/options.hpp"
 #include "pg/bridge.hpp"
 
@@ -104,16 +105,23 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
     sync.key = choose_key(table, sync.options);
     for (const auto &column : sync.key)
         sync.source.key.push_back(column.name);
+    sync.deleted = deleted_condition(table, sync.options);
+    const auto masks = column_masks(table, sync.key, sync.options);
     for (const auto *const attribute : sent_columns(table, sync.options)) {
+        const auto mask = masks.find(attribute->name);
         sync.columns.push_back(attribute->number);
         sync.column_types.push_back(attribute->type);
-        sync.source.columns.push_back({attribute->name, attribute->mapped});
+        sync.masks.push_back(mask == masks.end() ? Mask{} : mask->second);
+        sync.source.columns.push_back({attribute->name, mask == masks.end() ? attribute->mapped : mapping::Type{}}); // what stands for it is a text
     }
     if (sync.options.contains("embed_expression"))
         sync.source.computed.push_back({"embed_expression", {}});
     if (gives_vectors(sync.options))
         return; // foreign keys mean nothing to it
     auto links = references(catalog, table, sync.target);
+    std::erase_if(links, [&](const Reference &reference) { // else its parent's key would tell what is masked
+        return std::ranges::any_of(reference.link.columns, [&](const auto &column) { return masks.contains(column); });
+    });
     sync.source.join_table = arrange_join_table(table, sync.key, links);
     for (auto &[link, reader] : links) {
         sync.source.links.push_back(std::move(link));

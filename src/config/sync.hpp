@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/options.hpp"
 #include "mapping/source.hpp"
 #include "pg/postgres.hpp"
 
@@ -40,6 +41,8 @@ struct Sync {
     std::vector<KeyColumn> key;
     std::vector<AttrNumber> columns;  ///< attribute numbers of source.columns, same order
     std::vector<Oid> column_types;
+    std::vector<Mask> masks;          ///< per column: what stands for its value
+    std::string deleted;              ///< condition: such a row counts as deleted; empty: none does
     std::vector<LinkReader> links;    ///< same order as source.links
     mapping::Source source;
     std::string problem;              ///< why it cannot be delivered as declared (dropped column, no key, …); empty: fine

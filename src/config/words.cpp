@@ -39,6 +39,14 @@ std::string join(std::span<const std::string_view> words, std::string_view separ
     return result;
 }
 
+std::string lower(std::string_view text)
+{
+    std::string result{text};
+    std::ranges::transform(result, result.begin(),
+                           [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; });
+    return result;
+}
+
 std::string spaced(std::string_view list)
 {
     std::string result;

@@ -23,6 +23,7 @@ namespace autosync::config {
 }
 
 [[nodiscard]] std::string join(std::span<const std::string_view> words, std::string_view separator);
+[[nodiscard]] std::string lower(std::string_view text); ///< of ASCII letters
 [[nodiscard]] std::string spaced(std::string_view list); ///< 'a,b' as 'a, b'
 /// The word that was probably meant; empty when none is like it.
 [[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "config/target.hpp"
+#include "config/words.hpp"
 #include "declaration/vectors.hpp"
 #include "operate/access.hpp"
 #include "pg/expression.hpp"
@@ -37,12 +38,12 @@ void analyse(const config::Sync &sync, const std::string &condition)
 
 } // namespace
 
-void check_filter(const config::Sync &sync, const std::string &filter)
+void check_condition(const config::Sync &sync, const char *option, const std::string &condition)
 {
-    if (!pg::is_one_expression(filter))
-        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"filter\" must be one condition", "It is: " + filter,
+    if (!pg::is_one_expression(condition))
+        throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"" + std::string{option} + "\" must be one condition", "It is: " + condition,
                           "Write what would stand behind WHERE, without the word itself."};
-    analyse(sync, "(" + filter + "\n)");
+    analyse(sync, "(" + condition + "\n)");
 }
 
 void check_text(const config::Sync &sync, const std::string &expression)
@@ -53,13 +54,47 @@ void check_text(const config::Sync &sync, const std::string &expression)
     analyse(sync, "((" + expression + "\n)::pg_catalog.text) IS NULL");
 }
 
+namespace {
+
+constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyz0123456789_$";
+
+/// As a name of its own, in any case.
+bool mentions(std::string_view expression, std::string_view name)
+{
+    const std::string text = config::lower(expression);
+    const std::string wanted = config::lower(name);
+    const auto ends_name = [&](std::size_t at) { return at >= text.size() || name_characters.find(text[at]) == std::string_view::npos; };
+    for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1))
+        if ((at == 0 || ends_name(at - 1)) && ends_name(at + wanted.size()))
+            return true;
+    return false;
+}
+
+/// An expression reads the row as it is: what it gives would tell what is masked.
+void check_masks(const config::Sync &sync)
+{
+    const auto masks = sync.options.find("mask");
+    const auto expression = sync.options.find("embed_expression");
+    if (masks == sync.options.end() || expression == sync.options.end())
+        return;
+    for (const auto &[column, mask] : config::parse_masks(masks->second))
+        if (mentions(expression->second, column) || mentions(expression->second, sync.name))
+            throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"embed_expression\" reads column \"" + column + "\", which is masked",
+                              "Expressions see the row as it is.", "Leave the column out of the expression or of the option \"mask\"."};
+}
+
+} // namespace
+
 Checked check_sync(Oid table, const std::string &target, const config::Options &options)
 {
     const auto kind = config::kind_of_server(operate::require_target(target));
     check_options(kind, config::Level::sync, options);
     Checked checked{config::describe_sync(table, target, options), {}};
     if (const auto filter = options.find("filter"); filter != options.end())
-        check_filter(checked.sync, filter->second);
+        check_condition(checked.sync, "filter", filter->second);
+    if (!checked.sync.deleted.empty())
+        check_condition(checked.sync, "soft_delete", checked.sync.deleted);
+    check_masks(checked.sync);
     if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
         check_vectors(checked.sync);
     const auto *const target_kind = targets::find(kind);

@@ -17,8 +17,8 @@ struct Checked {
 void check_options(const std::string &kind, config::Level level, const config::Options &options, bool hide_statement = false);
 /// Raises unless this table can be synced to the target with these options. The target must exist.
 [[nodiscard]] Checked check_sync(Oid table, const std::string &target, const config::Options &options);
-/// Raises unless `filter` is one condition on the table's columns, seen with the rights and the search_path under which it is evaluated.
-void check_filter(const config::Sync &sync, const std::string &filter);
+/// Raises unless what the option says is one condition on the table's columns, seen with the rights and the search_path under which it is evaluated.
+void check_condition(const config::Sync &sync, const char *option, const std::string &condition);
 
 /// Likewise unless `expression` is one that gives text.
 void check_text(const config::Sync &sync, const std::string &expression);

@@ -42,13 +42,24 @@ std::string hex(const Digest &bytes, std::size_t count)
 
 unsigned char digit_value(char c) { return static_cast<unsigned char>(digits.find(c)); }
 
+const EVP_MD *algorithm()
+{
+    static const EVP_MD *const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr); // looked up once: that costs more than a hash
+    return sha256;
+}
+
 } // namespace
 
 std::string fingerprint(std::string_view model, unsigned dimensions, std::string_view text)
 {
-    static const EVP_MD *const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr); // looked up once: that costs more than a hash
     const std::string_view nul{"\0", 1};
-    return hex(digest(sha256, {model, nul, std::to_string(dimensions), nul, text}), 16);
+    return hex(digest(algorithm(), {model, nul, std::to_string(dimensions), nul, text}), 16);
+}
+
+std::string sha256(std::string_view text)
+{
+    constexpr std::size_t size = 32;
+    return hex(digest(algorithm(), {text}), size);
 }
 
 std::string uuid_of(std::string_view space, std::string_view name)

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "config/options.hpp"
 #include "embed/answer.hpp"
@@ -19,17 +20,39 @@ namespace {
 constexpr std::int64_t most_rows = 200'000; ///< more are sampled
 constexpr std::size_t probes = 16;          ///< texts that show how fast the embedder is
 
+/// A column's value as text, or what stands for it.
+std::string shown(const std::string &column, const std::map<std::string, config::Mask> &masks)
+{
+    const std::string text = pg::quote(column) + "::pg_catalog.text";
+    const auto mask = masks.find(column);
+    if (mask == masks.end())
+        return text;
+    switch (mask->second.way) {
+    case config::Mask::Way::none:
+        return text;
+    case config::Mask::Way::null:
+        return "NULL";
+    case config::Mask::Way::hash:
+        return "encode(sha256(convert_to(" + text + ", 'UTF8')), 'hex')";
+    case config::Mask::Way::text:
+        return "CASE WHEN " + text + " IS NOT NULL THEN " + pg::quote_string(mask->second.text) + " END";
+    }
+    return text;
+}
+
 /// One expression per text of a row.
 std::vector<std::string> texts_of(const config::Sync &sync)
 {
     std::vector<std::string> texts;
+    const auto option = sync.options.find("mask");
+    const auto masks = option == sync.options.end() ? std::map<std::string, config::Mask>{} : config::parse_masks(option->second);
     if (const auto expression = sync.options.find("embed_expression"); expression != sync.options.end())
         texts.push_back("(" + expression->second + "\n)::pg_catalog.text");
     if (const auto embed = sync.options.find("embed"); embed != sync.options.end())
         for (const auto &[vector, columns] : config::parse_vectors(embed->second)) {
             std::string list;
             for (const auto &column : columns)
-                list += ", nullif(" + pg::quote(column) + "::pg_catalog.text, '')";
+                list += ", nullif(" + shown(column, masks) + ", '')";
             texts.push_back("concat_ws(E'\\n'" + list + ")");
         }
     return texts;
@@ -47,7 +70,8 @@ std::string from(const config::Sync &sync, double percent)
     const auto filter = sync.options.find("filter");
     return " FROM " + pg::quote_qualified(sync.schema, sync.name) +
            (percent < 100 ? " TABLESAMPLE SYSTEM (" + std::to_string(percent) + ")" : std::string{}) +
-           (filter == sync.options.end() ? std::string{} : " WHERE (" + filter->second + "\n)");
+           (filter == sync.options.end() ? std::string{" WHERE true"} : " WHERE (" + filter->second + "\n)") +
+           (sync.deleted.empty() ? std::string{} : " AND (" + sync.deleted + "\n) IS NOT TRUE");
 }
 
 /// Tokens as embed::estimated_tokens() has them: a third of the bytes.

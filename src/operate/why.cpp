@@ -183,6 +183,9 @@ std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key)
         if (row.filtered)
             return Answer{"filtered_out", row.skip ? "it does not match the filter; what the target holds of it stays" : "it does not match the filter",
                           {}, "See the options \"filter\" and \"on_filtered\" in autosync.explain_options()."};
+        if (row.deleted)
+            return Answer{"absent", row.skip ? "the row counts as deleted; what the target holds of it stays" : "the row counts as deleted", {},
+                          "See the options \"soft_delete\" and \"on_delete\" in autosync.explain_options()."};
         if (row.change.removed)
             return Answer{"absent", row.skip ? "there is no such row; what the target holds of it stays" : "there is no such row"};
         return std::nullopt;
@@ -206,15 +209,20 @@ Answer inquire(Oid table, const std::string &text, const std::string &name)
         return {"not_adopted", "this database is not adopted, so nothing is delivered", {},
                 "Run SELECT autosync.adopt_database() if this database is the one that is to deliver."};
     const Inquiry inquiry{identity->id, *sync, key};
+    std::optional<Answer> answer;
     {
         const pg::ActingAs owner{pg::extension_owner(), false};
-        if (const auto answer = inquiry.on_its_way())
-            return *answer;
+        answer = inquiry.on_its_way();
     }
+    if (answer && answer->state != "pending")
+        return *answer;
+    const auto row = look_at_row(*sync, key);
+    if (answer) // waiting is no use where the row cannot be read
+        return row && row->state == "broken" ? *row : *answer;
     if (const auto off = target ? switched_off(*sync, *target) : std::string{}; !off.empty())
         return {"disabled", off + ": changes are not captured", {}, "Switch it on, then run autosync.backfill() for what was changed meanwhile."};
-    if (const auto answer = look_at_row(*sync, key))
-        return *answer;
+    if (row)
+        return *row;
     if (target->kind->kind() != "test")
         return {"delivered", "nothing of it is pending"};
     const pg::ActingAs owner{pg::extension_owner(), false};

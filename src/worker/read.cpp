@@ -63,6 +63,7 @@ Reader::State::State(const config::Sync &sync)
       keep_filtered{kept(sync, "on_filtered")},
       keep_deleted{kept(sync, "on_delete")},
       columns{sync.source.columns},
+      masks{sync.masks},
       statement{make_statement(sync)},
       decoder{decoder_of(sync, statement)},
       by_keys{statement.by_keys(), types_of(statement)}
@@ -76,7 +77,7 @@ void Reader::time_limit(std::chrono::milliseconds limit) { state_->limit = limit
 
 bool Reader::fits(const config::Sync &sync) const
 {
-    if (state_->owner != sync.owner || state_->columns != sync.source.columns || state_->keep_filtered != kept(sync, "on_filtered") ||
+    if (state_->owner != sync.owner || state_->columns != sync.source.columns || state_->masks != sync.masks || state_->keep_filtered != kept(sync, "on_filtered") ||
         state_->keep_deleted != kept(sync, "on_delete"))
         return false;
     try {
@@ -153,7 +154,7 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
             rows->push_back(absent());
             // A text that the column's type does not know is no key of a row.
             if (step != Step::parameters || ERRCODE_TO_CATEGORY(error.sqlstate()) != ERRCODE_DATA_EXCEPTION)
-                rows->back() = ReadRow{.change = {}, .problem = error.what(), .unnamed = false, .filtered = false, .skip = false};
+                rows->back() = ReadRow{.change = {}, .problem = error.what(), .unnamed = false, .filtered = false, .deleted = false, .skip = false};
             name(rows->back(), wanted.front().key);
             *bytes += sizeof(ReadRow);
             return;

@@ -61,6 +61,7 @@ struct Reader::State {
     bool keep_filtered;
     bool keep_deleted;
     std::vector<mapping::Column> columns;
+    std::vector<config::Mask> masks;
     Statement statement;
     RowDecoder decoder;
     Plan by_keys;

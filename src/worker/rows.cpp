@@ -1,5 +1,7 @@
 #include "worker/rows.hpp"
 
+#include "embed/hash.hpp"
+
 namespace autosync::worker {
 
 namespace {
@@ -50,17 +52,24 @@ std::vector<std::string> split(std::string_view texts)
 
 } // namespace
 
-RowDecoder::RowDecoder(const config::Sync &sync, const Statement &statement) : statement_{statement}, keep_filtered_{false}
+RowDecoder::RowDecoder(const config::Sync &sync, const Statement &statement) : statement_{statement}, masks_{sync.masks}
 {
-    if (const auto option = sync.options.find("on_filtered"); option != sync.options.end())
-        keep_filtered_ = option->second == "keep";
+    const auto keeps = [&](const char *name) {
+        const auto option = sync.options.find(name);
+        return option != sync.options.end() && option->second == "keep";
+    };
+    keep_filtered_ = keeps("on_filtered");
+    keep_deleted_ = keeps("on_delete");
     const auto canonical = [](Oid type) { return pg::call([type] { return pg::Canonical{type}; }); };
     for (std::size_t i = 0; i < statement.key.size(); ++i)
         key_.push_back(canonical(statement.types[i]));
     for (std::size_t i = 0; i < sync.source.columns.size(); ++i) {
         const auto &column = sync.source.columns[i];
         columns_.emplace_back(column.name, column.type, sync.column_types[i]);
+        if (masks_[i].way == config::Mask::Way::hash)
+            hashed_.emplace(i, canonical(sync.column_types[i]));
     }
+    masks_.resize(masks_.size() + sync.source.computed.size()); // nothing stands for what an expression gives
     for (const auto &column : sync.source.computed)
         columns_.emplace_back(column.name, column.type, TEXTOID);
     for (std::size_t i = statement.columns() + columns_.size(); i < statement.types.size(); ++i)
@@ -73,6 +82,12 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
 {
     ReadRow row;
     *bytes += sizeof(ReadRow);
+    if (!statement_.deleted.empty() && DatumGetBool(values[statement_.gone()])) {
+        row.change.removed = true;
+        row.deleted = true;
+        row.skip = keep_deleted_;
+        return row;
+    }
     if (!DatumGetBool(values[statement_.match()])) {
         row.change.removed = true;
         row.filtered = true;
@@ -82,7 +97,7 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
     try {
         row.change.row.reserve(columns_.size());
         for (std::size_t i = 0, at = statement_.columns(); i < columns_.size(); ++i, ++at) {
-            row.change.row.push_back(nulls[at] ? mapping::Value{} : columns_[i].read(values[at], true));
+            row.change.row.push_back(nulls[at] ? mapping::Value{} : masks_[i].way == config::Mask::Way::none ? columns_[i].read(values[at], true) : masked(i, values[at]));
             *bytes += size_of(row.change.row.back());
         }
         read_links(values, nulls, row);
@@ -92,6 +107,18 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
         row.problem = reason.what();
     }
     return row;
+}
+
+mapping::Value RowDecoder::masked(std::size_t column, Datum value) const
+{
+    if (masks_[column].way == config::Mask::Way::null)
+        return {};
+    if (masks_[column].way == config::Mask::Way::text)
+        return masks_[column].text;
+    const Texts text = texts_of(&hashed_.at(column), &value, 1);
+    auto hash = embed::sha256({text.data, static_cast<std::size_t>(text.size - 1)});
+    pfree(const_cast<char *>(text.data));
+    return hash;
 }
 
 void RowDecoder::read_links(const Datum *values, const bool *nulls, ReadRow &row) const

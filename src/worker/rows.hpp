@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,13 +24,17 @@ public:
     [[nodiscard]] ReadRow read(const Datum *values, const bool *nulls, std::size_t *bytes) const;
 
 private:
+    [[nodiscard]] mapping::Value masked(std::size_t column, Datum value) const;
     void read_links(const Datum *values, const bool *nulls, ReadRow &row) const;
 
     const Statement &statement_;
     bool keep_filtered_;
+    bool keep_deleted_;
     std::vector<std::string> names_;
     std::vector<pg::Canonical> key_;
     std::vector<pg::Decoder> columns_; ///< sent and computed
+    std::vector<config::Mask> masks_;  ///< per column sent
+    std::map<std::size_t, pg::Canonical> hashed_; ///< of these: how their values are written before they are hashed
     std::vector<pg::Canonical> links_; ///< per result column behind the columns sent
 };
 

@@ -160,12 +160,15 @@ std::string Statement::select(const std::string &where_clause) const
     for (const auto *const condition : {&filter, &where_clause})
         if (!condition->empty()) // on a line of its own: it may end in a comment
             match += (match.empty() ? "((" : " AND ((") + *condition + "\n) IS TRUE)";
+    if (!deleted.empty())
+        match += (match.empty() ? "((" : " AND ((") + deleted + "\n) IS NOT TRUE)";
     if (match.empty())
         match = "true";
     std::string given;
     for (const auto &expression : computed) // a row that does not match may be none that it can be evaluated for
         given += ", CASE WHEN " + match + " THEN (" + expression + "\n)::pg_catalog.text END";
-    return "SELECT " + keys + ", " + match + values + given + link_values;
+    const std::string gone = deleted.empty() ? "" : ", ((" + deleted + "\n) IS TRUE)";
+    return "SELECT " + keys + ", " + match + gone + values + given + link_values;
 }
 
 std::string Statement::by_keys() const
@@ -219,7 +222,7 @@ std::string Statement::estimate(const std::string &where_clause) const
         sql += glue + *condition + "\n) IS TRUE)";
         glue = " AND ((";
     }
-    return sql;
+    return deleted.empty() ? sql : sql + glue + deleted + "\n) IS NOT TRUE)";
 }
 
 Statement make_statement(const config::Sync &sync)
@@ -230,9 +233,10 @@ Statement make_statement(const config::Sync &sync)
     made.table = from_clause(sync.table, sync.schema, sync.name);
     if (const auto filter = sync.options.find("filter"); filter != sync.options.end())
         made.filter = filter->second;
+    made.deleted = sync.deleted;
     for (const auto &column : sync.key)
         builder.add_key(column);
-    made.types.push_back(BOOLOID);
+    made.types.insert(made.types.end(), made.columns() - made.match(), BOOLOID);
     for (std::size_t i = 0; i < sync.source.columns.size(); ++i)
         builder.add(column_of(sync.name, sync.source.columns[i].name), sync.column_types.at(i));
     for (const auto &column : sync.source.computed)

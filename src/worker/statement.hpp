@@ -19,7 +19,7 @@ struct LinkColumns {
     friend bool operator==(const LinkColumns &, const LinkColumns &) = default;
 };
 
-/// All statements give the same columns: those of the key, 'does it match', those sent, what expressions give, the keys of the parents.
+/// All statements give the same columns: those of the key, 'does it match', 'is it deleted' where a condition says so, those sent, what expressions give, the keys of the parents.
 struct Statement {
     std::vector<KeyType> key;
     std::vector<mapping::KeyPart> key_parts;
@@ -28,7 +28,9 @@ struct Statement {
     bool by_arrays = true;  ///< by_keys takes one array per key column, else one value per key column
 
     [[nodiscard]] std::size_t match() const noexcept { return key.size(); }
-    [[nodiscard]] std::size_t columns() const noexcept { return key.size() + 1; }
+    /// Of 'is it deleted', where there is such a condition.
+    [[nodiscard]] std::size_t gone() const noexcept { return key.size() + 1; }
+    [[nodiscard]] std::size_t columns() const noexcept { return gone() + (deleted.empty() ? 0 : 1); }
 
     /// Rows by their keys.
     [[nodiscard]] std::string by_keys() const;
@@ -47,6 +49,7 @@ struct Statement {
     std::vector<std::string> computed; ///< expressions, evaluated for rows that match only
     std::string link_values;
     std::string filter;
+    std::string deleted;
     std::vector<std::string> key_columns;
 
     friend bool operator==(const Statement &, const Statement &) = default;

@@ -16,6 +16,8 @@ namespace {
 
 Vector vector_of(std::size_t bytes) { return std::make_shared<const std::string>(bytes, '1'); }
 
+TEST(Sha256, IsThatOfTheText) { EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); }
+
 TEST(Fingerprint, IsWhatTheDocumentationSays) { EXPECT_EQ(fingerprint("m", 384, "warm coat"), "9f89d01e02a98431f44d09329f5823a9"); }
 
 TEST(Uuid, IsOfVersionFive)

@@ -49,6 +49,18 @@ TEST(Options, OneOfAnotherLevelSaysSo)
     EXPECT_EQ(hint("neo4j", Level::sync, "url", "x"), "It is an option of the server.");
 }
 
+TEST(Options, AMaskStandsForAValue)
+{
+    const auto masks = parse_masks(R"({"email": "hash", "phone": "null", "fax": null, "name": "secret"})");
+    ASSERT_EQ(masks.size(), 4);
+    EXPECT_EQ(masks.at("email"), (Mask{Mask::Way::hash}));
+    EXPECT_EQ(masks.at("phone"), (Mask{Mask::Way::null}));
+    EXPECT_EQ(masks.at("fax"), (Mask{Mask::Way::null}));
+    EXPECT_EQ(masks.at("name"), (Mask{Mask::Way::text, "secret"}));
+    for (const auto *const wrong : {"{}", "[]", "email", R"({"email": 1})", R"({"email": {"how": "hash"}})", R"({"email": "hash")"})
+        EXPECT_THROW((void)parse_masks(wrong), std::invalid_argument) << wrong;
+}
+
 TEST(Options, KindsHaveTheirOwn)
 {
     EXPECT_EQ(hint("neo4j", Level::sync, "label", "Customer"), "fine");
