@@ -118,6 +118,14 @@ COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (k
 CREATE UNLOGGED TABLE autosync.crash_mark (since timestamptz PRIMARY KEY);
 COMMENT ON TABLE autosync.crash_mark IS 'Empty after a crash, as all unlogged tables are then: what targets hold from those that are synced is looked at again. since: when the worker noticed.';
 
+CREATE UNLOGGED TABLE autosync.rewrites (
+    source oid NOT NULL,
+    file   oid NOT NULL,
+    former oid,
+    target name
+);
+COMMENT ON TABLE autosync.rewrites IS 'New files of synced tables that are no reason to look at all rows again, until the worker knows them: their rows are those of the former file (VACUUM FULL, CLUSTER), or former is NULL: a TRUNCATE that the target hears of by an event. A crash empties it, which costs a backfill.';
+
 CREATE TABLE autosync.token_use (
     instance int8 NOT NULL,
     target   name NOT NULL,

@@ -127,7 +127,7 @@ SELECT DISTINCT key, operation, document FROM autosync.sent WHERE key::int > 10 
 SELECT c.relname, a.grantee::regrole, a.privilege_type
 FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind IN ('r', 'S') AND a.grantee <> c.relowner ORDER BY 1, 2, 3;
 SELECT proname FROM pg_proc WHERE pronamespace = 'autosync'::regnamespace AND prosecdef;
-SELECT relname FROM pg_class WHERE relnamespace = 'autosync'::regnamespace AND relkind = 'r' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary);
+SELECT relname FROM pg_class WHERE relnamespace = 'autosync'::regnamespace AND relkind = 'r' AND relpersistence = 'p' AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary);
 
 SET client_min_messages = warning;
 DROP SCHEMA no_trace CASCADE;

@@ -8,6 +8,7 @@
 #include "capture/spec.hpp"
 #include "capture/transaction.hpp"
 #include "config/settings.hpp"
+#include "outbox/rewrites.hpp"
 #include "pg/bridge.hpp"
 
 namespace autosync::capture {
@@ -209,12 +210,13 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
     noted();
 }
 
-void note_truncate(Spec &spec)
+void note_truncate(Spec &spec, Oid table)
 {
     Buffer &changes = buffer();
     if (last_row != nullptr)
         last_row->generation = 0;
     changes.add(GetCurrentTransactionNestLevel(), topic_of(spec, changes), {Operation::truncate, false, 0, {}, {}});
+    outbox::note_emptied(table, spec.target);
     noted();
 }
 
@@ -251,7 +253,7 @@ void capture(const TriggerData &trigger)
     if (!spec.active || (spec.operations & 1U << unsigned(operation)) == 0 || spec.target == settings.origin)
         return;
     if (operation == Operation::truncate)
-        note_truncate(spec);
+        note_truncate(spec, RelationGetRelid(trigger.tg_relation));
     else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event))
         note_row(spec, trigger, operation);
 }

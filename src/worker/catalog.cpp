@@ -11,6 +11,7 @@
 #include "pg/spi.hpp"
 #include "targets/qdrant_mapping.hpp"
 #include "worker/rebuild.hpp"
+#include "worker/rewrites.hpp"
 #include "worker/shape.hpp"
 #include "worker/signature.hpp"
 
@@ -113,7 +114,7 @@ void check_signature(std::int64_t instance, const config::Sync &sync, const pg::
     if (before == now)
         return;
     unless_locked([&] {
-        if (before && drift(*before, now) == Drift::changed) {
+        if (before && drift(explained(*before, now, sync.target), now) == Drift::changed) {
             if (!purge_former_name(instance, sync, *before)) {
                 is_suspect = true;
                 left_out = true;
@@ -243,6 +244,7 @@ bool Catalog::in_trouble() const
 
 bool Catalog::load(std::int64_t instance)
 {
+    const auto rewrites = noted_rewrites();
     left_out = false;
     is_stale = false; // whatever changes from here on is looked at next time
     is_suspect = false;
@@ -288,6 +290,8 @@ bool Catalog::load(std::int64_t instance)
         if (signature || !config::load_sync(static_cast<Oid>(std::stoul(table)), target)) // declared this moment, perhaps
             unless_locked([&, &name = target, &source = table] { forget(instance, name, source); });
     }
+    if (!left_out)
+        forget_rewrites(rewrites);
     destinations_ = std::move(fresh);
     rely_on_tables();
     return !left_out;

@@ -82,6 +82,26 @@ bool changes_unnoticed(const Node *statement)
     }
 }
 
+bool copies_rows(const Node *statement) noexcept
+{
+    if (IsA(statement, VacuumStmt) || IsA(statement, ClusterStmt))
+        return true;
+    if (!IsA(statement, AlterTableStmt))
+        return false;
+    ListCell *cell = nullptr;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds) {
+        switch (static_cast<const AlterTableCmd *>(lfirst(cell))->subtype) {
+        case AT_SetUnLogged:
+        case AT_SetTableSpace:
+        case AT_SetAccessMethod:
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
 bool dropped_meanwhile(const pg::Error &error)
 {
     const std::string_view message = error.what();

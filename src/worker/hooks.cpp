@@ -1,6 +1,7 @@
 // What the worker must know of statements: those that need a database to themselves, and those that give it work.
 #include <string_view>
 
+#include "outbox/rewrites.hpp"
 #include "worker/hooks.hpp"
 #include "worker/ddl.hpp"
 #include "worker/slots.hpp"
@@ -254,7 +255,10 @@ void process_utility(PlannedStmt *planned, const char *text, bool read_only_tree
         pg::guard([statement] { prepare(statement); });
     const bool had_extension = after.look_for_extension && pg::guard([] { return has_extension(); });
     const auto next = next_utility != nullptr ? next_utility : standard_ProcessUtility;
+    const bool outer = outbox::copying();
+    outbox::copying(copies_rows(statement)); // also after an error: whatever makes new files comes by here
     next(planned, text, read_only_tree, context, parameters, environment, destination, completion);
+    outbox::copying(outer);
     if (after.wake)
         wake(MyDatabaseId); // the changes of a prepared transaction left no trace in this session
     if (after.look_for_extension)
@@ -277,6 +281,7 @@ void install_hooks()
         return;
     next_utility = ProcessUtility_hook;
     ProcessUtility_hook = process_utility;
+    outbox::watch_files();
 }
 
 } // namespace autosync::worker

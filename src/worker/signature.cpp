@@ -46,8 +46,8 @@ std::set<std::string_view> lines_of(std::string_view text)
     return lines;
 }
 
-/// Not generated, and no value for the rows that were there before.
-[[nodiscard]] bool adds_nothing(std::string_view line) { return line.starts_with("column - - "); }
+/// A column, not generated, and no value for the rows that were there before; or a table that a crash may empty from now on.
+[[nodiscard]] bool adds_nothing(std::string_view line) { return line.starts_with("column - - ") || line.starts_with("unlogged "); }
 
 /// A crash, or a promotion, empties unlogged tables and leaves no other trace: an unlogged table of our own tells.
 std::string crash_mark()

@@ -13,7 +13,7 @@ namespace autosync::worker {
 
 enum class Drift : std::uint8_t {
     none,
-    columns_added, ///< without a default: no row looks different
+    columns_added, ///< without a default, or what a table is may be lost in a crash: no row looks different
     changed        ///< rows may have changed without an event: backfill and sweep
 };
 

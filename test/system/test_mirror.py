@@ -217,6 +217,15 @@ DDL = [
     "BEGIN; LOCK TABLE plain; sleep 2; COMMIT", "BEGIN; LOCK TABLE parts_0; sleep 0.5; COMMIT", "BEGIN; TRUNCATE swaps; sleep 0.3; ROLLBACK",
     "ANALYZE", "VACUUM",
 ]
+UNHEARD = "SET LOCAL autosync.enabled = off; TRUNCATE %s; SET LOCAL autosync.enabled = on"
+FILES = [  # new ones under a table: some are no reason to look at its rows, some are the only trace of what has become of them
+    "VACUUM FULL swaps", "VACUUM FULL parts_0", "CLUSTER pair USING pair_pkey", "VACUUM FULL pair", "VACUUM FULL plain, child", "TRUNCATE swaps, pair",
+    "BEGIN; TRUNCATE pair; CLUSTER pair USING pair_pkey; COMMIT", "BEGIN; TRUNCATE parts; CLUSTER parts_0 USING parts_0_pkey; COMMIT",
+    "BEGIN; %s; COMMIT" % UNHEARD % "swaps", "BEGIN; %s; CLUSTER pair USING pair_pkey; COMMIT; VACUUM FULL pair" % UNHEARD % "pair",
+    "BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE pair; COMMIT", "TRUNCATE parts_1; VACUUM FULL parts_1",
+    "BEGIN; TRUNCATE swaps; SAVEPOINT s; %s; ROLLBACK TO s; COMMIT" % UNHEARD % "swaps", "BEGIN; SAVEPOINT s; TRUNCATE swaps; ROLLBACK TO s; %s; COMMIT" % UNHEARD % "swaps",
+    "VACUUM FULL pair; ALTER TABLE pair ALTER v TYPE int USING (v + 1) % 1000; CLUSTER pair USING pair_pkey", "ALTER TABLE swaps ALTER v TYPE int USING (v + 1) % 1000",
+]
 
 
 @contextlib.contextmanager
@@ -325,6 +334,15 @@ def test_tables_changed_in_between(mirror, log, seed):
     with storm(mirror, 2000 + seed, DDL):
         time.sleep(SECONDS * 2)
     check(mirror, seed)
+    assert log(TROUBLE) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_files_changed_in_between(mirror, log, seed):
+    with storm(mirror, 4000 + seed, FILES) as (_, disturbers):
+        time.sleep(SECONDS * 2)
+    check(mirror, seed)
+    assert disturbers[0].defects == [] and len(disturbers[0].done) > SECONDS
     assert log(TROUBLE) == []
 
 
