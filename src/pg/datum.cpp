@@ -1,6 +1,7 @@
 #include "pg/datum.hpp"
 
-#include <cstdlib>
+#include <charconv>
+#include <cmath>
 
 namespace autosync::pg {
 
@@ -34,9 +35,11 @@ std::string take(const Flat &flat)
 /// What SELECT shows, as a double: 0.1 stays 0.1.
 double widen(float4 value)
 {
+    double wide = value;
     char text[FLOAT_SHORTEST_DECIMAL_LEN];
-    (void)float_to_shortest_decimal_buf(value, text);
-    return std::strtod(text, nullptr);
+    if (std::isfinite(value)) // from_chars: a third of strtod's time, and vectors have hundreds of numbers
+        (void)std::from_chars(text, text + float_to_shortest_decimal_buf(value, text), wide);
+    return wide;
 }
 
 [[noreturn]] void unsuitable(const std::string &column)
