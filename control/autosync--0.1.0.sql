@@ -71,7 +71,8 @@ CREATE TABLE autosync.exceptions (
     event_id        text NOT NULL,
     operation       text NOT NULL,
     verb            text,
-    status          text NOT NULL CHECK (status IN ('PENDING', 'RETRYING', 'FAILED', 'DISCARDED')),
+    did             text,
+    status          text NOT NULL CHECK (status IN ('PENDING', 'RETRYING', 'WAITING_AUTH', 'FAILED', 'EXPIRED', 'DISCARDED')),
     attempts        int4 NOT NULL,
     last_error      text,
     request         text,
@@ -81,10 +82,61 @@ CREATE TABLE autosync.exceptions (
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
     next_attempt_at timestamptz,
+    expires_at      timestamptz,
     PRIMARY KEY (instance, target, source, key)
 );
+CREATE INDEX exceptions_waiting ON autosync.exceptions (instance, target, did) WHERE status = 'WAITING_AUTH';
 CREATE INDEX exceptions_due ON autosync.exceptions (instance, target, next_attempt_at) WHERE status IN ('PENDING', 'RETRYING');
 COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters. verb confirm: it has arrived, or will by itself, but an unanswered request may still be applied on top of that, so it is delivered once more after a quiet while.';
+
+CREATE TABLE autosync.atp_map (
+    instance     int8 NOT NULL,
+    target       name NOT NULL,
+    source       regclass NOT NULL,
+    key          text NOT NULL,
+    did          text NOT NULL,
+    collection   text NOT NULL,
+    rkey         text NOT NULL,
+    cid          text,
+    confirmed    bool NOT NULL,
+    former       jsonb NOT NULL DEFAULT '[]',
+    version      int8,
+    written      bool NOT NULL DEFAULT true,
+    created_at   timestamptz NOT NULL,
+    published_at timestamptz,
+    PRIMARY KEY (instance, target, source, key)
+);
+CREATE INDEX atp_map_address ON autosync.atp_map (target, did, collection, rkey);
+CREATE INDEX atp_map_unwritten ON autosync.atp_map (instance, target, source) WHERE NOT written;
+COMMENT ON TABLE autosync.atp_map IS 'Which record of which repository each row is, chosen before it is first sent. confirmed: nothing was sent since the repository told cid; former: addresses where a record may still be, to be removed; written: the row itself knows.';
+-- Which records the rows are cannot be found out again: this table alone is dumped.
+SELECT pg_catalog.pg_extension_config_dump('autosync.atp_map', '');
+
+CREATE TABLE autosync.atp_store (
+    instance       int8 NOT NULL,
+    target         name NOT NULL,
+    did            text NOT NULL,
+    handle         text NOT NULL,
+    pds            text NOT NULL,
+    kind           text NOT NULL CHECK (kind IN ('app_password', 'oauth')),
+    access_jwt     text NOT NULL,
+    refresh_jwt    text NOT NULL,
+    expires_at     timestamptz,
+    dpop_key       text,
+    dpop_nonce     text,
+    token_endpoint text,
+    token_nonce    text,
+    client_id      text,
+    status         text NOT NULL CHECK (status IN ('active', 'expired', 'revoked')),
+    last_error     text,
+    retry_at       timestamptz,
+    created_by     name NOT NULL,
+    created_at     timestamptz NOT NULL,
+    updated_at     timestamptz NOT NULL,
+    PRIMARY KEY (instance, target, did)
+);
+REVOKE ALL ON autosync.atp_store FROM PUBLIC;
+COMMENT ON TABLE autosync.atp_store IS 'Sessions of identities, with their secrets: for the extension''s owner only, never dumped. See the view atp_sessions.';
 
 CREATE TABLE autosync.jobs (
     instance     int8 NOT NULL,
@@ -171,6 +223,11 @@ COMMENT ON FUNCTION autosync.capture() IS 'The trigger function that declares a 
 -- Declaration (wrappers, validators, add_...)
 -- ---------------------------------------------------------------------------------------------------------------------
 
+CREATE FUNCTION autosync.atproto_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_atproto_validator';
+COMMENT ON FUNCTION autosync.atproto_validator(text[], oid) IS 'Checks options of servers of autosync_atproto, see neo4j_validator().';
+CREATE FOREIGN DATA WRAPPER autosync_atproto VALIDATOR autosync.atproto_validator;
+COMMENT ON FOREIGN DATA WRAPPER autosync_atproto IS 'Targets: repositories of the AT Protocol. Server options: url (of a PDS; without it each DID''s own is found), plc_url, pending, pending_ttl, pending_max_attempts, auto_retry and the common ones. Sessions are per DID, see atp_login().';
+
 CREATE FUNCTION autosync.neo4j_validator(options text[], catalog oid) RETURNS void LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'autosync_neo4j_validator';
 COMMENT ON FUNCTION autosync.neo4j_validator(text[], oid) IS 'Checks options of servers and user mappings of autosync_neo4j. Raises fdw_invalid_option_name (HV00D) for an unknown option, invalid_parameter_value (22023) for a malformed value.';
 CREATE FOREIGN DATA WRAPPER autosync_neo4j VALIDATOR autosync.neo4j_validator;
@@ -200,7 +257,7 @@ ALTER EVENT TRIGGER autosync_check_declaration ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER autosync_check_declaration IS 'See autosync.check_declaration().';
 
 CREATE FUNCTION autosync.add_target(name name, url text, options jsonb DEFAULT '{}') RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_add_target';
-COMMENT ON FUNCTION autosync.add_target(name, text, jsonb) IS 'Declares a target: a foreign server, its user mapping for PUBLIC, and this database as one that delivers; then looks whether the server answers (a WARNING if not). The scheme of the URL names the kind: neo4j://, neo4j+s://, bolt:// or http(s):// for Neo4j, qdrant:// or qdrants:// for Qdrant, test:// for the embedded kind; openai:// (openai+http:// without TLS) declares an embedding service, which targets of Qdrant name in their option embedder. options: those of the server and of the user mapping. Errors: 42710 the name is taken, 42501 no USAGE on the wrapper, HV00D unknown option, 22023 malformed value.';
+COMMENT ON FUNCTION autosync.add_target(name, text, jsonb) IS 'Declares a target: a foreign server, its user mapping for PUBLIC, and this database as one that delivers; then looks whether the server answers (a WARNING if not). The scheme of the URL names the kind: neo4j://, neo4j+s://, bolt:// or http(s):// for Neo4j, qdrant:// or qdrants:// for Qdrant, atproto:// for a PDS (over TLS, unless it is on this machine; without a host each DID''s own is found), test:// for the embedded kind; openai:// (openai+http:// without TLS) declares an embedding service, which targets of Qdrant name in their option embedder. options: those of the server and of the user mapping. Errors: 42710 the name is taken, 42501 no USAGE on the wrapper, HV00D unknown option, 22023 malformed value.';
 
 CREATE FUNCTION autosync.adopt_database() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_adopt_database';
 COMMENT ON FUNCTION autosync.adopt_database() IS 'This database is not a copy (any more): begin to deliver. For its owner, after CREATE SERVER by hand, a restore, a copy or an upgrade. A database that was never adopted is delivered as a whole. Error: 42501 not the owner of the database.';
@@ -418,6 +475,78 @@ CREATE FUNCTION autosync.publish(source regclass, key text, target name DEFAULT 
 COMMENT ON FUNCTION autosync.publish(regclass, text, name) IS 'Delivers one entity as it is now, to the target (NULL: to all the table is synced to). key: the value, or a JSON object for several columns. For the owner of the table.';
 CREATE FUNCTION autosync.unpublish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_unpublish';
 COMMENT ON FUNCTION autosync.unpublish(regclass, text, name) IS 'Removes one entity from the target (NULL: from all the table is synced to), until its row changes again. For the owner of the table.';
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- AT Protocol: sessions, records, what waits
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION autosync.atp_login(identifier text, password text, server name) RETURNS text LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_atp_login';
+COMMENT ON FUNCTION autosync.atp_login(text, text, name) IS 'Signs in with an app password, which is not kept, and returns the DID. What waits for this session is delivered (unless auto_retry is off). Needs USAGE on the server. Errors: 28000 the server refuses it, 08006 it cannot be reached.';
+CREATE FUNCTION autosync.atp_set_session(did text, server name, access_jwt text, refresh_jwt text, dpop_key text DEFAULT NULL, token_endpoint text DEFAULT NULL,
+    client_id text DEFAULT NULL, pds text DEFAULT NULL, handle text DEFAULT NULL, expires_at timestamptz DEFAULT NULL)
+RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_atp_set_session';
+COMMENT ON FUNCTION autosync.atp_set_session(text, name, text, text, text, text, text, text, text, timestamptz) IS 'Takes over a session that the application has got. With dpop_key (a private P-256 key as JWK or PEM), token_endpoint and client_id it is one of OAuth, else one of an app password. From here on only autosync may use the refresh token. Needs USAGE on the server. Errors: 22023 malformed key, DID or URL.';
+CREATE FUNCTION autosync.atp_logout(did text, server name DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_atp_logout';
+COMMENT ON FUNCTION autosync.atp_logout(text, name) IS 'Forgets the sessions of this DID (on all servers that the caller may use, or on one); returns how many. Records stay, changes wait for the next session.';
+
+CREATE FUNCTION autosync.retry_pending_syncs(did text, OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[])
+RETURNS record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry_pending_syncs';
+COMMENT ON FUNCTION autosync.retry_pending_syncs(text) IS 'Has what waits for this identity delivered now, as far as it is of tables of the caller''s. retried: how many; they are delivered after commit, so succeeded and failed tell of those that were decided at once: without a session all fail, with the reason.';
+CREATE FUNCTION autosync.cleanup_pending_syncs() RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_cleanup_pending_syncs';
+COMMENT ON FUNCTION autosync.cleanup_pending_syncs() IS 'Deletes what has waited for too long (EXPIRED), as far as it is of tables of the caller''s; returns how many.';
+
+CREATE FUNCTION autosync.to_atp_record(source regclass, key text, target name DEFAULT NULL) RETURNS jsonb LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_to_atp_record';
+COMMENT ON FUNCTION autosync.to_atp_record(regclass, text, name) IS 'The record that this row would be published as, checked; NULL: it would not be published. For the owner of the table. Errors: 22023 what the data model does not have, naming the field.';
+
+CREATE VIEW autosync.atp_sessions WITH (security_barrier) AS
+SELECT s.target, s.did, s.handle, s.pds, s.kind, s.status, s.expires_at, s.last_error,
+       (SELECT count(*) FROM autosync.exceptions AS x WHERE x.instance = s.instance AND x.target = s.target AND x.did = s.did AND x.status = 'WAITING_AUTH') AS pending,
+       s.created_by, s.created_at, s.updated_at
+FROM autosync.atp_store AS s
+JOIN pg_catalog.pg_foreign_server AS f ON f.srvname = s.target
+WHERE s.instance IN (SELECT i.id FROM autosync.instance AS i) AND pg_catalog.has_server_privilege(f.oid, 'USAGE');
+COMMENT ON VIEW autosync.atp_sessions IS 'Sessions of identities, without their secrets, on servers that the caller may use.';
+COMMENT ON COLUMN autosync.atp_sessions.status IS 'active; expired: the access token is being renewed; revoked: somebody has to sign in anew.';
+COMMENT ON COLUMN autosync.atp_sessions.expires_at IS 'Of the access token, which is renewed when it is needed.';
+COMMENT ON COLUMN autosync.atp_sessions.pending IS 'Changes that wait for the session.';
+
+CREATE VIEW autosync.atp_records WITH (security_barrier) AS
+SELECT m.source, m.key, m.target, m.did, m.collection, m.rkey, 'at://' || m.did || '/' || m.collection || '/' || m.rkey AS uri, m.cid, m.version, m.published_at
+FROM autosync.atp_map AS m
+JOIN pg_catalog.pg_class AS t ON t.oid = m.source
+WHERE m.instance IN (SELECT i.id FROM autosync.instance AS i) AND m.published_at IS NOT NULL
+  AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
+COMMENT ON VIEW autosync.atp_records IS 'Which record each row is: those that were published, of tables that the caller owns.';
+COMMENT ON COLUMN autosync.atp_records.cid IS 'As the repository last confirmed it.';
+COMMENT ON COLUMN autosync.atp_records.version IS 'Of the last delivery.';
+
+CREATE VIEW autosync.pending_syncs WITH (security_barrier) AS
+SELECT x.did, x.target, x.source::regclass AS source, x.key, x.operation, x.created_at AS captured_at, x.expires_at, x.attempts, x.last_error
+FROM autosync.exceptions AS x
+JOIN pg_catalog.pg_class AS t ON t.oid = x.source
+WHERE x.status = 'WAITING_AUTH' AND x.instance IN (SELECT i.id FROM autosync.instance AS i)
+  AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
+COMMENT ON VIEW autosync.pending_syncs IS 'What waits for a session of its identity, of tables that the caller owns.';
+COMMENT ON COLUMN autosync.pending_syncs.attempts IS 'How often it was tried again with a session that did not work.';
+COMMENT ON COLUMN autosync.pending_syncs.expires_at IS 'Then it is given up (pending_ttl).';
+
+CREATE FUNCTION autosync.has_pending_syncs(did text) RETURNS bool LANGUAGE sql STABLE STRICT
+RETURN EXISTS (SELECT FROM autosync.pending_syncs AS p WHERE p.did = has_pending_syncs.did);
+COMMENT ON FUNCTION autosync.has_pending_syncs(text) IS 'Whether something waits for a session of this identity, see pending_syncs.';
+CREATE FUNCTION autosync.count_pending_syncs(did text) RETURNS bigint LANGUAGE sql STABLE STRICT
+RETURN (SELECT count(*) FROM autosync.pending_syncs AS p WHERE p.did = count_pending_syncs.did);
+COMMENT ON FUNCTION autosync.count_pending_syncs(text) IS 'How many changes wait for a session of this identity, see pending_syncs.';
+CREATE FUNCTION autosync.has_atp_record(source regclass, key text) RETURNS bool LANGUAGE sql STABLE STRICT
+RETURN EXISTS (SELECT FROM autosync.atp_records AS r WHERE r.source = has_atp_record.source AND r.key = has_atp_record.key);
+COMMENT ON FUNCTION autosync.has_atp_record(regclass, text) IS 'Whether this row is published as a record. key: as in atp_records.';
+CREATE FUNCTION autosync.atp_uri(source regclass, key text) RETURNS text LANGUAGE sql STABLE STRICT
+RETURN (SELECT r.uri FROM autosync.atp_records AS r WHERE r.source = atp_uri.source AND r.key = atp_uri.key ORDER BY r.target LIMIT 1);
+COMMENT ON FUNCTION autosync.atp_uri(regclass, text) IS 'The URI of the record that this row is published as; NULL: it is not.';
+CREATE FUNCTION autosync.atp_cid(source regclass, key text) RETURNS text LANGUAGE sql STABLE STRICT
+RETURN (SELECT r.cid FROM autosync.atp_records AS r WHERE r.source = atp_cid.source AND r.key = atp_cid.key ORDER BY r.target LIMIT 1);
+COMMENT ON FUNCTION autosync.atp_cid(regclass, text) IS 'The CID of the record that this row is published as; NULL: it is not.';
+
+GRANT SELECT ON autosync.atp_sessions, autosync.atp_records, autosync.pending_syncs TO PUBLIC;
 
 CREATE FUNCTION autosync.health(OUT "check" text, OUT status text, OUT detail text, OUT hint text)
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_health';

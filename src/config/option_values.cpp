@@ -116,6 +116,8 @@ std::string_view kind_of_url(std::string_view url)
         return "qdrant";
     if (base == "openai" && (bare || scheme.ends_with("+http")))
         return "openai";
+    if (base == "atproto" && bare)
+        return "atproto";
     return base == "test" && bare ? "test" : "";
 }
 
@@ -129,6 +131,11 @@ std::optional<std::string> http_url(std::string_view url)
     if (kind == "openai") // with its path; without TLS only when said
         return (parts->scheme == "openai" ? "https://" : "http://") + std::string{parts->rest};
     auto authority = parts->rest.substr(0, parts->rest.find_first_of("/?#"));
+    if (kind == "atproto" && !authority.empty()) { // over TLS, unless it is on this machine
+        const auto host = split_host(authority).first;
+        const bool here = host == "localhost" || host == "127.0.0.1" || host == "[::1]";
+        return (here ? "http://" : "https://") + std::string{parts->rest};
+    }
     if (const auto at = authority.rfind('@'); at != std::string_view::npos)
         authority.remove_prefix(at + 1);
     const auto [host, port] = split_host(authority);

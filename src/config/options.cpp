@@ -15,12 +15,13 @@ using enum OptionType;
 
 constexpr double day = 86'400'000;
 constexpr double most_whole = 2'000'000'000;
-constexpr std::string_view targets = "neo4j,test,qdrant"; // not those that only serve them
+constexpr std::string_view targets = "atproto,neo4j,test,qdrant"; // not those that only serve them
 constexpr std::string_view secret_file = "file below autosync.secrets_directory that holds it";
 
 // Sorted by level, then as a reader looks for them. An option exists only when something obeys it.
 constexpr std::array table{
     Option{"url", url, "neo4j,qdrant", "server", "", "", "HTTP URL of the server, http://host:7474, http://host:6333 or https://host"},
+    Option{"url", url, "atproto", "server", "", "", "HTTP URL of the PDS; default: found from each DID"},
     Option{"url", url, "openai", "server", "", "", "base URL of an OpenAI-compatible API, https://api.openai.com/v1"},
     Option{"database", text, "neo4j", "server", "", "=neo4j", "database at the server"},
     Option{"embedder", text, "qdrant", "server", "", "", "server of autosync_openai that turns texts into vectors"},
@@ -33,6 +34,11 @@ constexpr std::array table{
     Option{"max_inputs", integer, "qdrant,openai", "server", "", "=2048", "most texts in one request to the embedder", 1, 100'000},
     Option{"max_tokens_per_request", integer, "qdrant,openai", "server", "", "=200000", "most tokens in it, as estimated", 1, most_whole},
     Option{"fail", text, "test", "server", "", "", "POSIX regular expression: what matches it, in a document or a key, is refused"},
+    Option{"plc_url", url, "atproto", "server", "", "=https://plc.directory", "directory of DIDs"},
+    Option{"pending", boolean, "atproto", "server", "", "=on", "what waits for a session is kept; off: it fails"},
+    Option{"pending_ttl", duration, "atproto", "server", "", "=1h", "how long it is kept", 1'000, 3'660 * day},
+    Option{"pending_max_attempts", integer, "atproto", "server", "", "=3", "attempts after a session came back", 1, 1'000},
+    Option{"auto_retry", boolean, "atproto", "server", "", "=on", "deliver what waits as soon as there is a session"},
     Option{"enabled", boolean, targets, "server,sync", "", "enabled", "off: nothing is captured for it"},
     Option{"batch_size", integer, targets, "server,sync", "", "batch_size", "most entities in one request", 1, 100'000},
     Option{"max_in_flight", integer, targets, "server", "", "max_in_flight", "most requests under way at once", 1, 64},
@@ -68,6 +74,14 @@ constexpr std::array table{
     Option{"on_delete", choice, "*", "sync", "remove,keep", "=remove", "what happens at the target when a row is deleted"},
     Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
+    Option{"collection", text, "atproto", "sync", "", "", "NSID of the records, as app.bsky.feed.post"},
+    Option{"did", text, "atproto", "sync", "", "", "column that says whose record it is; default: did, that of the user of user_id, author"},
+    Option{"did_expression", expression, "atproto", "sync", "", "", "SQL expression over the row that says it"},
+    Option{"rkey", text, "atproto", "sync", "", "=tid", "record key: tid (by time), key (the row's), self, or a column"},
+    Option{"transform", text, "atproto", "sync", "", "", "function from the table's row to jsonb: the record, NULL for none"},
+    Option{"record", object, "atproto", "sync", "", "", "column to field of the record; default: all columns under their names"},
+    Option{"uri_column", text, "atproto", "sync", "", "", "column that receives the record's URI"},
+    Option{"cid_column", text, "atproto", "sync", "", "", "column that receives the record's CID"},
     Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
     Option{"relationships", object, "neo4j", "sync", "on,off", "", "per foreign key: type, label of the parent, direction; or off for none"},
     Option{"relationship", described, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},

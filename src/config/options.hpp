@@ -72,7 +72,7 @@ struct OptionError {
 
 /// The HTTP URL of a server that is named by a scheme of its kind's own (neo4j://, neo4j+s://, bolt://, qdrant://, …); nullopt for any other URL.
 [[nodiscard]] std::optional<std::string> http_url(std::string_view url);
-/// The kind whose own scheme a URL has ('neo4j', 'qdrant', 'openai', 'test'); empty for any other URL.
+/// The kind whose own scheme a URL has ('neo4j', 'qdrant', 'openai', 'atproto', 'test'); empty for any other URL.
 [[nodiscard]] std::string_view kind_of_url(std::string_view url);
 /// What is wrong with a URL, without showing it (it may hold a password); empty: nothing.
 [[nodiscard]] std::string url_problem(std::string_view url);

@@ -6,10 +6,12 @@
 #include <tuple>
 
 #include "config/catalog.hpp"
+#include "config/computed.hpp"
 #include "config/foreign_keys.hpp"
 #include "config/keys.hpp"
 #include "config/masking.hpp"
 #include "config/options.hpp"
+#include "config/target.hpp"
 #include "pg/bridge.hpp"
 
 namespace autosync::config {
@@ -98,6 +100,13 @@ Sync outline(const Table &table, const std::string &target, const mapping::Optio
     return sync;
 }
 
+std::string kind_of_target(const std::string &target)
+{
+    const char *const name = target.c_str();
+    const Oid server = pg::call([name] { return get_foreign_server_oid(name, true); });
+    return OidIsValid(server) ? kind_of_server(server) : std::string{};
+}
+
 /// Throws pg::Failure (or std::invalid_argument for a malformed value).
 void complete(Sync &sync, Catalog &catalog, const Table &table)
 {
@@ -114,8 +123,10 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
         sync.masks.push_back(mask == masks.end() ? Mask{} : mask->second);
         sync.source.columns.push_back({attribute->name, mask == masks.end() ? attribute->mapped : mapping::Type{}}); // what stands for it is a text
     }
-    if (sync.options.contains("embed_expression"))
-        sync.source.computed.push_back({"embed_expression", {}});
+    for (auto &[column, expression] : computed_values(catalog, table, sync.target, kind_of_target(sync.target), sync.options)) {
+        sync.source.computed.push_back(std::move(column));
+        sync.expressions.push_back(std::move(expression));
+    }
     if (gives_vectors(sync.options))
         return; // foreign keys mean nothing to it
     auto links = references(catalog, table, sync.target);

@@ -45,6 +45,7 @@ struct Sync {
     std::string deleted;              ///< condition: such a row counts as deleted; empty: none does
     std::vector<LinkReader> links;    ///< same order as source.links
     mapping::Source source;
+    std::vector<std::string> expressions; ///< of source.computed, same order
     std::string problem;              ///< why it cannot be delivered as declared (dropped column, no key, …); empty: fine
 };
 

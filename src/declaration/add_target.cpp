@@ -28,14 +28,14 @@ struct Server {
 Server read_url(const std::string &url)
 {
     const std::string kind{config::kind_of_url(url)};
-    if (kind == "test")
+    if (kind == "test" || (kind == "atproto" && url.ends_with("://"))) // the latter finds the PDS of each DID
         return {kind, {}, {}};
     if (const auto http = config::http_url(url))
         return {kind, {{"url", *http}}, {}};
     if (const auto problem = config::url_problem(url); !problem.empty())
         throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "invalid URL of a target", problem,
-                          "Write neo4j://host:7474, neo4j+s://host, http://host:7474, qdrant://host:6333, qdrants://host, openai://host/v1 or, "
-                          "for the embedded kind, test://."};
+                          "Write neo4j://host:7474, neo4j+s://host, http://host:7474, qdrant://host:6333, qdrants://host, atproto://host, "
+                          "openai://host/v1 or, for the embedded kind, test://."};
     return {"neo4j", {{"url", url}}, {}};
 }
 

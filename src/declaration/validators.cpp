@@ -45,7 +45,7 @@ void check_server(const std::string &kind, const config::Options &options)
     }
     if (const auto fail = options.find("fail"); fail != options.end())
         (void) pg::execute("SELECT '' ~ $1", {fail->second}); // raises what PostgreSQL has to say about the pattern
-    if (config::find_option(kind, config::Level::server, "url") != nullptr && !options.contains("url"))
+    if (kind != "atproto" && config::find_option(kind, config::Level::server, "url") != nullptr && !options.contains("url"))
         throw pg::Failure{ERRCODE_FDW_OPTION_NAME_NOT_FOUND,
                           "option \"url\" is missing",
                           {},
@@ -82,6 +82,8 @@ Datum validate(FunctionCallInfo fcinfo, const std::string &kind)
 } // namespace
 
 } // namespace autosync::declaration
+
+AUTOSYNC_SQL(autosync_atproto_validator) { return autosync::declaration::validate(fcinfo, "atproto"); }
 
 AUTOSYNC_SQL(autosync_neo4j_validator) { return autosync::declaration::validate(fcinfo, "neo4j"); }
 

@@ -69,7 +69,7 @@ std::deque<Delivery::Job> Delivery::plan(const Indexes &which, std::size_t most)
     for (auto &request : planned) {
         for (const auto change : request.changes)
             results_[change].state = State::open;
-        jobs.push_back({std::move(request), std::nullopt, 0, 0, {}});
+        jobs.push_back({std::move(request), std::nullopt, 0, 0, {}, false});
     }
     return jobs;
 }
@@ -96,6 +96,7 @@ void Delivery::answer(Id id, const http::Response &response, TimePoint now)
         return;
     auto &job = found.mapped();
     auto verdict = targets::read(target_, server_, job.planned, response);
+    job.resent = job.resent || (response.resent && (job.follow_up ? *job.follow_up : job.planned.request).method != "GET");
     if (verdict.usage != embed::Usage{} && !job.planned.changes.empty())
         usage_[batch_.changes[job.planned.changes.front()].source] += verdict.usage;
     if (!verdict.follow_up) {
@@ -115,7 +116,7 @@ void Delivery::answer(Id id, const http::Response &response, TimePoint now)
 void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Response &response, TimePoint now)
 {
     const bool several = job.planned.changes.size() > 1;
-    if (verdict.outcome == Outcome::unknown)
+    if (verdict.outcome == Outcome::unknown || job.resent)
         for (const auto change : job.planned.changes)
             results_[change].in_doubt = true;
     if (verdict.halve && several) {
@@ -140,6 +141,16 @@ void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Resp
             split(job);
         else
             refuse(std::move(job), verdict, response);
+        break;
+    case Outcome::unauthenticated:
+    case Outcome::deferred:
+        for (const auto change : job.planned.changes) {
+            auto &result = results_[change];
+            result.state = State::waiting;
+            result.message = shown(verdict.message, message_limit);
+            result.authentication = verdict.outcome == Outcome::unauthenticated;
+            result.retry_after = verdict.retry_after;
+        }
         break;
     case Outcome::unknown:
     case Outcome::throttled:

@@ -23,11 +23,13 @@ struct Settings {
 };
 
 struct Result {
-    enum class State : std::uint8_t { open, delivered, refused };
+    enum class State : std::uint8_t { open, delivered, refused, waiting };
     State state = State::open; ///< open after finished(): not delivered, because of the target as a whole
-    std::string message;       ///< why it was refused; fit for a table, as all texts that come out of a delivery
+    std::string message;       ///< why it was refused or waits; fit for a table, as all texts that come out of a delivery
     http::Request request;     ///< that was refused, standing alone
     std::string answer;        ///< to it: at most 2 kB of valid UTF-8, without secrets
+    bool authentication = false; ///< waits for a session of its identity
+    std::optional<std::chrono::seconds> retry_after; ///< waits for so long
     bool in_doubt = false;     ///< a request for it, not the last one perhaps, may have been applied, or be applied yet
 };
 
@@ -74,6 +76,7 @@ private:
         std::size_t follow_ups = 0;
         unsigned tries = 0;
         std::chrono::steady_clock::time_point not_before{};
+        bool resent = false; ///< something may have been applied twice, the second time late
     };
     using Indexes = std::vector<std::size_t>;
 

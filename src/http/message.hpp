@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 namespace autosync::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Access;
 
 /// Who is asked: most targets are one server.
 enum class Peer : unsigned char { target, embedder };
@@ -21,6 +24,7 @@ struct Request {
     Headers headers; ///< never holds credentials: those are the connection's (see Access)
     std::string body;
     Peer peer = Peer::target;
+    std::shared_ptr<const Access> access{}; ///< with credentials of its own, in place of the peer's
 };
 
 /// What came back, or why nothing did.
@@ -37,9 +41,11 @@ struct Response {
     long status = 0;
     std::string body; ///< decoded, at most Limits::answer_bytes
     std::string content_type;
+    Headers headers; ///< those that some target asks for: RateLimit-…, DPoP-Nonce
     std::optional<std::chrono::seconds> retry_after; ///< from Retry-After (seconds or date), with 429 else from x-ratelimit-reset-…; in [0 s, 1 day]
     std::chrono::microseconds elapsed{0};
     std::size_t sent_bytes = 0;
+    bool resent = false; ///< a kept connection ended without an answer and it was sent again on a new one: the server may have it twice
 };
 
 /// How a target's server is reached: the connection's secrets and security settings.

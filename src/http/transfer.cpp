@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t header_limit = 256U << 10; ///< bytes of an answer's headers; libcurl 7.88 has no bound on their sum
 
+// What targets ask for besides.
+constexpr std::array<std::string_view, 4> asked_for{"ratelimit-remaining", "ratelimit-reset", "ratelimit-policy", "dpop-nonce"};
+
 Transfer *transfer(void *self) noexcept { return static_cast<Transfer *>(self); }
 
 } // namespace
@@ -48,6 +51,7 @@ Response Transfer::finish(CURLcode code)
         // Half an answer is none: nobody shall take its status or body for one.
         response.body.clear();
         response.content_type.clear();
+        response.headers.clear();
         response.retry_after.reset();
         response.error = error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);
         if (code == CURLE_OK)
@@ -103,6 +107,7 @@ void Transfer::read_header(std::string_view line)
     }
     if (line.starts_with("HTTP/")) { // a final answer after an interim one
         response_.content_type.clear();
+        response_.headers.clear();
         response_.retry_after.reset();
         rate_limits_.clear();
         headers_complete_ = false;
@@ -114,6 +119,8 @@ void Transfer::read_header(std::string_view line)
         response_.content_type = value;
     else if (same_header(name, "retry-after"))
         response_.retry_after = parse_retry_after(value, std::chrono::system_clock::now());
+    else if (std::ranges::any_of(asked_for, [name](std::string_view one) { return same_header(name, one); }))
+        response_.headers.emplace_back(name, value);
     else
         rate_limits_.note(name, value);
 }
@@ -175,6 +182,7 @@ int Transfer::on_connected(void *self, char *peer, char *, int, int) noexcept
     }
     // One of several addresses may have been refused on the way to this one.
     here.stop_ = Stop::none;
+    here.response_.resent = here.connected_;
     here.connected_ = true;
     return CURL_PREREQFUNC_OK;
 }

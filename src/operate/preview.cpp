@@ -104,7 +104,7 @@ AUTOSYNC_SQL(autosync_preview)
     row.change.source = 0;
     for (const auto &planned : operate::plan(*target, *sync, row.change))
         rows.add({planned.request.method, operate::to_server(planned.request.url),
-                  operate::headers_json(planned.request, target->description.access_to(planned.request.peer)),
+                  operate::headers_json(planned.request, target->description.access_to(planned.request)),
                   operate::to_server(planned.request.body)});
     PG_RETURN_VOID();
 }

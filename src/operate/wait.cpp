@@ -51,7 +51,8 @@ Arrival look(const std::string &instance, const std::vector<std::string> &target
     for (const auto &target : targets) {
         const auto rows = pg::execute("SELECT EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND status = 'FAILED'),"
                                       " EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name"
-                                      " AND (status = 'RETRYING' OR (status = 'PENDING' AND verb IS DISTINCT FROM 'confirm')))" // that has arrived already
+                                      " AND (status IN ('RETRYING', 'WAITING_AUTH')"
+                                      " OR (status = 'PENDING' AND verb IS DISTINCT FROM 'confirm')))" // that has arrived already
                                       " OR EXISTS (SELECT FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name)"
                                       " OR EXISTS (SELECT FROM autosync.target_state WHERE instance = $1::int8 AND target = $2::name AND paused)",
                                       {instance, target}, true);

@@ -8,6 +8,7 @@
 
 namespace autosync::targets {
 
+[[nodiscard]] const Target *atproto_kind();
 [[nodiscard]] const Target *neo4j_kind();
 [[nodiscard]] const Target *qdrant_kind();
 [[nodiscard]] const Target *test_kind();

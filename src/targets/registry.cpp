@@ -8,6 +8,7 @@ namespace autosync::targets {
 std::span<const Target *const> all()
 {
     static const std::array kinds{
+        atproto_kind(),
         neo4j_kind(),
         qdrant_kind(),
         test_kind(),

@@ -27,6 +27,8 @@ enum class Outcome : std::uint8_t {
     unauthorized, ///< credentials, missing database, read-only: the target as a whole is out
     unreachable,  ///< not applied; the target as a whole backs off
     conflict,
+    unauthenticated, ///< the identity that these changes belong to has no session that works: they alone wait for one
+    deferred,        ///< these changes alone are to come back later, no attempt is counted
     unknown       ///< may or may not have been applied: treated as not delivered
 };
 
@@ -39,9 +41,11 @@ struct Server {
     std::shared_ptr<embed::Cache> vectors;   ///< what the embedder has answered lately; outlives deliveries, may be null
 
     /// How the server that a request is for is reached.
-    [[nodiscard]] const http::Access &access_to(http::Peer peer) const
+    [[nodiscard]] const http::Access &access_to(const http::Request &request) const
     {
-        return peer == http::Peer::embedder && embedder ? embedder->access : access;
+        if (request.access)
+            return *request.access;
+        return request.peer == http::Peer::embedder && embedder ? embedder->access : access;
     }
 };
 
@@ -51,12 +55,19 @@ public:
     virtual ~Mapping() = default;
 };
 
+/// What a kind needs to know of the changes of one round beside their rows: whose they are, where they went before.
+class Context {
+public:
+    virtual ~Context() = default;
+};
+
 /// Changes of one round on their way: `changes[i].source` indexes `mappings` and `sources`.
 struct Batch {
     std::span<const mapping::Source *const> sources;
     std::span<const Mapping *const> mappings;
     std::span<const mapping::Change> changes;
     std::int64_t version = 0; ///< hybrid logical clock in µs, one per round; exact in a float64
+    Context *context = nullptr; ///< of kinds that have one
 };
 
 /// What an answer means for the changes its request carried.
@@ -65,7 +76,7 @@ struct Verdict {
     std::string message;                             ///< for last_error; no secrets, at most about 1,000 bytes
     bool halve = false;                              ///< too much at once (memory, time, size): split, and count no attempt while it can be split
     bool again = false;                              ///< transient at the target (deadlock): send the same request again soon, a bounded number of times
-    std::optional<std::chrono::seconds> retry_after; ///< for throttled
+    std::optional<std::chrono::seconds> retry_after; ///< for throttled and deferred
     bool unprepared = false;                         ///< what prepare() has made is not there any more: make it again, and fill it
     std::int64_t newer_version = 0;                  ///< for stale
     std::optional<http::Request> follow_up;          ///< ask this first; its answer is interpreted in place of the first one's
@@ -98,6 +109,7 @@ struct Capabilities {
     std::size_t max_body = 16U << 20; ///< bytes per request
     unsigned max_in_flight = 4;       ///< what is safe to have under way at once
     bool guarded = true;              ///< the target itself shrugs off what is older than what it holds
+    bool mapped = false;              ///< what it holds is known from a map in this database: it is not asked
 };
 
 /// A kind of target. Stateless: everything it knows comes in as arguments.

@@ -16,6 +16,8 @@ struct Errand {
     std::shared_ptr<Declared> declared;
     std::deque<targets::Planned> requests; ///< one after the other; the front is under way
     Job job;                            ///< of enumerate, purge and rebuild
+    std::unique_ptr<atproto::Context> context; ///< of a purge by the record map
+    std::vector<std::string> keys;             ///< what it removes
 };
 
 /// What a purge is about: the sync may be declared otherwise by now, or not at all.

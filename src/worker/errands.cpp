@@ -6,6 +6,7 @@
 #include "worker/embedded.hpp"
 #include "worker/progress.hpp"
 #include "worker/rebuild.hpp"
+#include "worker/removal.hpp"
 #include "worker/runner.hpp"
 #include "worker/worker.hpp"
 
@@ -49,6 +50,11 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
         return Step::nothing;
     auto jobs = load_jobs(desk_.instance, target_);
     for (auto &job : jobs) {
+        if (any_access()->kind->capabilities().mapped && job.kind != "backfill") {
+            if (const Step step = do_mapped_job(to, job); step != Step::nothing)
+                return step;
+            continue;
+        }
         if (job.kind == "purge") {
             Errand errand;
             errand.kind = Errand::Kind::purge;
@@ -96,6 +102,33 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
     return Step::nothing;
 }
 
+/// What the target holds is known here.
+Runner::Step Runner::do_mapped_job(const Destination &to, const Job &job)
+{
+    if (job.kind == "purge") {
+        auto removal = plan_removal(desk_.instance, target_, job.table, *any_access());
+        if (!removal.planned) { // nothing is left, or only what nobody has a session for: that stays
+            settle_purge(desk_.instance, target_, job, 0);
+            return Step::again;
+        }
+        Errand errand;
+        errand.kind = Errand::Kind::purge;
+        errand.target = std::make_shared<config::Target>(*any_access());
+        errand.job = job;
+        errand.context = std::move(removal.context);
+        errand.keys = std::move(removal.keys);
+        errand.requests.push_back(std::move(*removal.planned));
+        return run(std::move(errand));
+    }
+    const auto declared = to.find(job.table);
+    if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table))
+        return Step::nothing; // in trouble as a whole: later
+    Errand errand;
+    errand.declared = declared;
+    errand.job = job;
+    return begin(sweep_round(errand, recorded_keys(desk_.instance, target_, job.table, job.position, errand_limit), errand_limit));
+}
+
 Runner::Step Runner::collect(const Destination &to, TimePoint now)
 {
     if (now < collect_at_ || to.syncs.empty())
@@ -132,7 +165,7 @@ Runner::Step Runner::run(Errand errand)
 
 void Runner::ask(http::Request request)
 {
-    const auto &access = errand_->target->description.access_to(request.peer);
+    const http::Access access = errand_->target->description.access_to(request); // may be the request's own
     errand_ticket_ = desk_.client.send(std::move(request), access, errand_->target->limits);
 }
 
@@ -140,6 +173,10 @@ bool Runner::answer(http::Client::Ticket ticket, const http::Response &response,
 {
     if (errand_ && ticket == errand_ticket_) {
         errand_answered(response, now);
+        return true;
+    }
+    if (keeper_.answer(ticket, response)) {
+        news_ = has_exceptions_ = true;
         return true;
     }
     const auto found = tickets_.find(ticket);
@@ -161,6 +198,14 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
         return;
     }
     if (verdict.outcome != Outcome::delivered) {
+        if (errand.context) { // the next attempt sees what has become of the session
+            job_at_ = now + job_pause;
+            note_setbacks(desk_.instance, target_, *errand.context);
+        }
+        if (errand.context && (verdict.outcome == Outcome::unauthenticated || verdict.outcome == Outcome::deferred)) {
+            errand_.reset();
+            return;
+        }
         if (errand.kind == Errand::Kind::prepare && verdict.outcome == Outcome::refused) {
             errand.declared->problem = verdict.message; // of this sync only
             errand.declared->unfit = true;
@@ -181,7 +226,10 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
         return;
     }
     errand.requests.pop_front();
-    if (errand.kind == Errand::Kind::purge) {
+    if (errand.context) {
+        forget_keys(desk_.instance, target_, errand.job.table, errand.keys);
+        settle_purge(desk_.instance, target_, errand.job, errand.keys.size());
+    } else if (errand.kind == Errand::Kind::purge) {
         settle_purge(desk_.instance, target_, errand.job, errand.target->kind->read_count(response).value_or(0));
     } else if (errand.kind == Errand::Kind::enumerate) {
         Round round = sweep_round(errand, errand.target->kind->read_keys(response).value_or(std::vector<std::string>{}), errand_limit);

@@ -6,9 +6,11 @@
 #include "pg/wal.hpp"
 #include "worker/embedded.hpp"
 #include "worker/progress.hpp"
+#include "worker/records.hpp"
 #include "worker/runner.hpp"
 #include "worker/time.hpp"
 #include "worker/worker.hpp"
+#include "worker/writeback.hpp"
 
 namespace autosync::worker {
 
@@ -53,12 +55,15 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
         return;
     }
     flight_ = std::move(flight);
+    if (!flight_->changes.empty() && flight_->target.kind->capabilities().mapped)
+        flight_->context = prepare_records(desk_.instance, target_, *flight_, budgets_);
     if (flight_->changes.empty()) {
         land(now);
         return;
     }
     activity("delivering", target_.c_str());
-    targets::Batch batch{flight_->sources, flight_->mappings, flight_->changes, desk_.clock.next()};
+    targets::Batch batch{flight_->sources, flight_->mappings, flight_->changes, desk_.clock.next(), flight_->context.get()};
+    flight_->version = batch.version;
     flight_->place = std::max(flight_->place, pg::flush_wal()); // the version's reservation too
     delivery::Settings settings;
     settings.batch_size = flight_->target.batch_size;
@@ -94,7 +99,7 @@ milliseconds Runner::pump(TimePoint now)
             delivery.answer(outgoing->id, response, now);
             continue;
         }
-        const auto &access = flight_->target.description.access_to(outgoing->request.peer);
+        const http::Access access = flight_->target.description.access_to(outgoing->request); // may be the request's own
         tickets_[desk_.client.send(std::move(outgoing->request), access, flight_->target.limits)] = outgoing->id;
     }
     if (delivery.finished()) {
@@ -108,7 +113,13 @@ milliseconds Runner::pump(TimePoint now)
 void Runner::land(TimePoint now)
 {
     activity("settling", target_.c_str());
+    if (flight_->context && flight_->delivery)
+        land_records();
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_);
+    if (!flight_->waiting.empty()) {
+        has_exceptions_ = news_ = true;
+        keeper_.hurry();
+    }
     has_exceptions_ = has_exceptions_ || !flight_->refusals.empty() || !flight_->doubts.empty();
     news_ = news_ || !flight_->refusals.empty() || !flight_->doubts.empty() || !round_->truncated.empty() || !round_->dependents.empty();
     const auto flight = std::move(flight_);
@@ -134,6 +145,48 @@ void Runner::land(TimePoint now)
         adopt_cursors(*round_);
         round_.reset();
     }
+}
+
+/// The record map follows, and the rows learn where their records are.
+void Runner::land_records()
+{
+    settle_records(desk_.instance, target_, *flight_, flight_->version);
+    const auto &results = flight_->delivery->results();
+    for (std::size_t source = 0; source < flight_->declared.size(); ++source) {
+        const auto &sync = flight_->declared[source]->sync;
+        if (!writes_back(sync))
+            continue;
+        std::vector<std::vector<std::string>> gone;
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            if (flight_->changes[i].source == source && results[i].state == delivery::Result::State::delivered && flight_->context->intents[i].removes())
+                gone.push_back(flight_->items[i].wanted.columns);
+        }
+        if (!gone.empty())
+            forget_records(sync, gone);
+        if (!write_back(desk_.instance, sync)) {
+            unwritten_ = true;
+            write_pause_ = milliseconds{500};
+            write_at_ = std::chrono::steady_clock::now() + write_pause_;
+        }
+    }
+}
+
+/// What AT Protocol targets do beside their rounds.
+milliseconds Runner::keep_identities(TimePoint now)
+{
+    const auto *const access = any_access();
+    if (access == nullptr || !access->kind->capabilities().mapped)
+        return forever;
+    const auto patience = keeper_.turn(now, *access, has_exceptions_);
+    if (unwritten_ && now >= write_at_) {
+        constexpr milliseconds longest{60'000}; // a row that is gone while its record is kept never learns of it
+        write_pause_ = std::min(longest, 2 * write_pause_);
+        write_at_ = now + write_pause_;
+        unwritten_ = false;
+        for (const auto &declared : destination()->syncs)
+            unwritten_ = (writes_back(declared->sync) && declared->problem.empty() && !write_back(desk_.instance, declared->sync)) || unwritten_;
+    }
+    return unwritten_ ? std::min(patience, std::max(milliseconds{1}, until(write_at_, now))) : patience;
 }
 
 void Runner::adopt_cursors(const Round &round)

@@ -12,11 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "atproto/context.hpp"
 #include "config/target.hpp"
 #include "delivery/delivery.hpp"
 #include "mapping/source.hpp"
 #include "outbox/cursor.hpp"
 #include "outbox/exceptions.hpp"
+#include "outbox/waiting.hpp"
 #include "worker/catalog.hpp"
 #include "worker/read.hpp"
 
@@ -79,11 +81,14 @@ struct Flight {
     std::vector<outbox::Refusal> refusals;                  ///< rows that cannot be delivered as they are
     std::vector<outbox::Arrived> done;                      ///< entities that the target has, or with nothing to send
     std::vector<outbox::Doubt> doubts;                      ///< to be delivered once more after a while
+    std::vector<outbox::Waiting> waiting;                   ///< entities that wait for something of their own
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
     std::map<Oid, std::chrono::milliseconds> pause;         ///< of these: not to be tried again sooner
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
+    std::unique_ptr<atproto::Context> context;              ///< of kinds whose record map lives here
     std::optional<delivery::Delivery> delivery;
+    std::int64_t version = 0; ///< of what is sent
 };
 
 [[nodiscard]] inline outbox::Arrived arrived(const Item &item) { return {item.table, item.wanted.key, item.event_id, item.captured_at}; }

@@ -24,7 +24,11 @@ constexpr milliseconds record_every{200}; // while more follows: a record costs 
 } // namespace
 
 Runner::Runner(Desk &desk, std::string target, std::map<Oid, outbox::Cursor> cursors)
-    : desk_{desk}, target_{std::move(target)}, cursors_{std::move(cursors)}, breaker_{{}, std::random_device{}()}
+    : desk_{desk},
+      target_{std::move(target)},
+      cursors_{std::move(cursors)},
+      keeper_{desk.instance, target_, desk.client},
+      breaker_{{}, std::random_device{}()}
 {
     cursors_[InvalidOid].target = target_;
 }
@@ -92,6 +96,12 @@ std::size_t Runner::round_limit() const
 }
 
 milliseconds Runner::turn(TimePoint now, bool look, const Agenda &agenda)
+{
+    const auto patience = keep_identities(now);
+    return std::min(patience, go_round(now, look, agenda));
+}
+
+milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
 {
     const TimePoint end = now + turn_budget;
     paused_ = agenda.paused;

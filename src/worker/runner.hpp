@@ -18,6 +18,7 @@
 #include "worker/clock.hpp"
 #include "worker/errand.hpp"
 #include "worker/round.hpp"
+#include "worker/sessions.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::worker {
@@ -63,6 +64,7 @@ private:
         bool costly = false; ///< it took long to fail
     };
 
+    [[nodiscard]] std::chrono::milliseconds go_round(TimePoint now, bool look, const Agenda &agenda);
     Step start(TimePoint now, const Agenda &agenda);
     Step prepare_syncs(const Destination &destination);
     Step take_up(Work work, const Destination &destination, TimePoint now, const Agenda &agenda);
@@ -70,6 +72,7 @@ private:
     Step read_log(const Destination &destination);
     Step do_due(const Destination &destination);
     Step do_job(const Destination &destination, TimePoint now);
+    Step do_mapped_job(const Destination &destination, const Job &job);
     Step collect(const Destination &destination, TimePoint now);
     Step rebuild(const Destination &destination, Job job, bool filling_elsewhere);
 
@@ -79,6 +82,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds pump(TimePoint now);
     void land(TimePoint now);
     [[nodiscard]] static Retry later(TimePoint now, std::chrono::milliseconds usual, std::chrono::milliseconds due_to_cost);
+    void land_records();
+    [[nodiscard]] std::chrono::milliseconds keep_identities(TimePoint now);
     void adopt_cursors(const Round &round);
     void forget_retries(std::map<Oid, Retry> &retries) const;
     void record();
@@ -105,6 +110,11 @@ private:
     std::map<http::Client::Ticket, delivery::Delivery::Id> tickets_;
     std::optional<Errand> errand_;
     http::Client::Ticket errand_ticket_ = 0;
+    std::map<std::string, atproto::Budget> budgets_; ///< by DID
+    Keeper keeper_;
+    bool unwritten_ = true; ///< there may be rows that do not know where their record is
+    TimePoint write_at_{};
+    std::chrono::milliseconds write_pause_{500};
     delivery::Breaker breaker_;
     delivery::TokenBucket bucket_;
     std::optional<delivery::Trouble> trouble_;

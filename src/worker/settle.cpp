@@ -7,6 +7,7 @@
 #include "delivery/retry.hpp"
 #include "pg/spi.hpp"
 #include "worker/round.hpp"
+#include "worker/sessions.hpp"
 
 namespace autosync::worker {
 
@@ -45,6 +46,14 @@ void sort_out(Round &round, Flight &flight)
             auto &refused = flight.refusals.emplace_back(refusal(item, result.message));
             refused.request = headline(result.request);
             refused.answer = result.answer;
+        } else if (result.state == State::waiting) {
+            constexpr std::chrono::seconds later{30};
+            outbox::Waiting waiting;
+            waiting.did = flight.context ? flight.context->intents[i].at.did : std::string{};
+            waiting.message = result.message;
+            waiting.authentication = result.authentication;
+            waiting.delay = result.retry_after.value_or(later);
+            flight.waiting.push_back(wait_for(item, std::move(waiting)));
         } else if (round.kind != Round::Kind::backfill) { // a backfill reads its piece again
             round.items.push_back(std::move(item));
         }
@@ -179,6 +188,8 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
             for (const Oid table : outbox::note_refusals(instance, target, flight.refusals))
                 flight.troubled[table] = being_decided;
         }
+        if (!flight.waiting.empty())
+            outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target));
         if (has_exceptions && !flight.done.empty())
             outbox::clear_exceptions(instance, target, flight.done);
         if (!flight.doubts.empty()) { // behind what is cleared: also when it has arrived by now, the earlier request may come after it

@@ -239,8 +239,8 @@ Statement make_statement(const config::Sync &sync)
     made.types.insert(made.types.end(), made.columns() - made.match(), BOOLOID);
     for (std::size_t i = 0; i < sync.source.columns.size(); ++i)
         builder.add(column_of(sync.name, sync.source.columns[i].name), sync.column_types.at(i));
-    for (const auto &column : sync.source.computed)
-        builder.compute(sync.options.at(column.name));
+    for (const auto &expression : sync.expressions)
+        builder.compute(expression);
     for (std::size_t i = 0; i < sync.links.size(); ++i)
         builder.add_link(sync.links[i], made.prefix + "_link_" + std::to_string(i));
     return made;

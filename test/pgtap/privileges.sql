@@ -5,7 +5,8 @@ SELECT no_plan();
 SELECT bag_eq(
     $$SELECT c.relname::text, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
       WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner$$,
-    $$VALUES ('event_log', '-', 'SELECT'), ('failed_events', '-', 'SELECT'), ('syncs', '-', 'SELECT'),
+    $$VALUES ('atp_records', '-', 'SELECT'), ('atp_sessions', '-', 'SELECT'), ('pending_syncs', '-', 'SELECT'),
+             ('event_log', '-', 'SELECT'), ('failed_events', '-', 'SELECT'), ('syncs', '-', 'SELECT'),
              ('stat_progress', 'pg_monitor', 'SELECT'), ('stat_targets', 'pg_monitor', 'SELECT'), ('stat_workers', 'pg_monitor', 'SELECT')$$,
     'tables and views: PUBLIC reads what is filtered by ownership, pg_monitor the figures');
 SELECT bag_eq(
@@ -22,12 +23,12 @@ CREATE ROLE privileges_owner;
 
 SET LOCAL ROLE privileges_nobody;
 SELECT throws_ok('SELECT * FROM autosync.' || t, '42501', NULL, 'an ordinary role cannot read autosync.' || t)
-FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,instance,clock,stat_targets,stat_workers,stat_progress}'::text[]) t;
+FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,atp_map,atp_store,instance,clock,stat_targets,stat_workers,stat_progress}'::text[]) t;
 SELECT throws_ok('INSERT INTO autosync.log_0 VALUES (1, ''1'', 1, '''')', '42501', NULL, 'nobody can forge an event');
 SELECT throws_ok('DELETE FROM autosync.exceptions', '42501', NULL, 'nobody can remove a dead letter');
 SELECT throws_ok('UPDATE autosync.target_state SET paused = true', '42501', NULL, 'nobody can pause past pause()');
 SELECT throws_ok('SELECT * FROM autosync.health()', '42501', NULL, 'health() is for pg_monitor');
-SELECT lives_ok('SELECT * FROM autosync.' || v, 'an ordinary role can read ' || v) FROM unnest('{syncs,event_log,failed_events}'::text[]) v;
+SELECT lives_ok('SELECT * FROM autosync.' || v, 'an ordinary role can read ' || v) FROM unnest('{syncs,event_log,failed_events,atp_records,atp_sessions,pending_syncs}'::text[]) v;
 RESET ROLE;
 
 SET LOCAL ROLE privileges_monitor;

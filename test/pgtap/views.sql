@@ -4,12 +4,18 @@ SELECT no_plan();
 
 CREATE TEMP TABLE promised (name text, columns text);
 INSERT INTO promised VALUES
+('atp_records', 'source regclass, key text, target name, did text, collection text, rkey text, uri text, cid text, version bigint, '
+    'published_at timestamp with time zone'),
+('atp_sessions', 'target name, did text, handle text, pds text, kind text, status text, expires_at timestamp with time zone, last_error text, pending bigint, '
+    'created_by name, created_at timestamp with time zone, updated_at timestamp with time zone'),
 ('event_log', 'event_id text, target name, source text, event_type text, operation text, entity_type text, entity_id text, payload jsonb, changed text[], '
     'source_version bigint, correlation_id text, origin text, status text, attempts integer, last_error text, created_at timestamp with time zone, '
     'published_at timestamp with time zone, completed_at timestamp with time zone, updated_at timestamp with time zone, '
     'next_attempt_at timestamp with time zone, expires_at timestamp with time zone'),
 ('failed_events', 'event_id text, target name, source text, event_type text, operation text, entity_type text, entity_id text, attempts integer, '
     'last_error text, request text, answer text, correlation_id text, origin text, created_at timestamp with time zone, failed_at timestamp with time zone'),
+('pending_syncs', 'did text, target name, source regclass, key text, operation text, captured_at timestamp with time zone, '
+    'expires_at timestamp with time zone, attempts integer, last_error text'),
 ('stat_progress', 'target name, source text, kind text, done bigint, total bigint, percent numeric, rate double precision, eta interval, requested_by name, '
     'requested_at timestamp with time zone, started_at timestamp with time zone, updated_at timestamp with time zone'),
 ('stat_targets', 'target name, state text, pending bigint, retrying bigint, failed bigint, waiting_auth bigint, delivered bigint, requests bigint, bytes bigint, '

@@ -144,6 +144,7 @@ def private_folders():
     base = os.environ.get("TMPDIR", "/tmp")
     os.environ.setdefault("AUTOSYNC_ROOT", "%s/autosync-system-%d" % (base, os.getuid()))
     os.environ.setdefault("NEO4J_DIR", os.environ["AUTOSYNC_ROOT"] + "-neo4j")
+    os.environ.setdefault("PDS_DIR", os.environ["AUTOSYNC_ROOT"] + "-pds")
     folders()
 
 

@@ -141,5 +141,23 @@ TEST(DeliveryTrouble, AsksFollowUpsBeforeAnythingElse)
     EXPECT_LT(endless.sent.size(), 30U);
 }
 
+TEST(DeliveryTrouble, WhatWasSentTwiceIsInDoubtAlsoWhenItHasArrived)
+{
+    Scene scene{3};
+    scene.settings.batch_size = 1;
+    auto delivery = scene.begin();
+    http::Response answer;
+    answer.status = 200;
+    const auto now = std::chrono::steady_clock::time_point{};
+    for (std::size_t i = 0; const auto outgoing = delivery.next(now); ++i) {
+        answer.resent = i == 1;
+        delivery.answer(outgoing->id, answer, now);
+    }
+    EXPECT_EQ(count(delivery, State::delivered), 3U);
+    EXPECT_FALSE(delivery.results()[0].in_doubt);
+    EXPECT_TRUE(delivery.results()[1].in_doubt);
+    EXPECT_FALSE(delivery.results()[2].in_doubt);
+}
+
 } // namespace
 } // namespace autosync::delivery

@@ -1,5 +1,6 @@
 #include "http/client.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <string>
 #include <string_view>
@@ -83,6 +84,24 @@ TEST(HttpClient, OpensANewConnectionWhenTheServerHasClosedTheIdleOne)
     for (int i = 0; i < 5; ++i)
         EXPECT_EQ(ask(client, post(server.url())).status, 200);
     EXPECT_EQ(server.connections(), 5);
+}
+
+TEST(HttpClient, TellsThatItHasSentARequestTwice)
+{
+    std::atomic<int> count = 0;
+    HttpServer server{[&count](Connection &connection, const Received &request) {
+        if (++count == 2) // taken, and not answered
+            connection.close();
+        else
+            echo(connection, request);
+    }};
+    Client client;
+    EXPECT_FALSE(ask(client, post(server.url(), "1")).resent);
+    const auto second = ask(client, post(server.url(), "2"));
+    EXPECT_EQ(second.body, "2");
+    EXPECT_TRUE(second.resent);
+    EXPECT_FALSE(ask(client, post(server.url(), "3")).resent);
+    EXPECT_EQ(server.received().size(), 4U);
 }
 
 TEST(HttpClient, HasManyUnderWayAtOnce)

@@ -1,0 +1,75 @@
+#include "outbox/waiting.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "pg/spi.hpp"
+
+namespace autosync::outbox {
+
+void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience)
+{
+    auto list = nlohmann::json::array();
+    for (const auto &each : entities)
+        list.push_back({{"source", each.source},
+                        {"key", each.key},
+                        {"event_id", each.event_id.empty() ? "backfill-" + std::to_string(each.source) + "-" + each.key : each.event_id},
+                        {"operation", each.operation},
+                        {"last_error", each.message},
+                        {"did", each.did},
+                        {"authentication", each.authentication},
+                        {"delay", each.delay.count()}});
+    // Time is counted from when the entity began to wait, not from its last change.
+    pg::execute(
+        "INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, did, created_at, updated_at,"
+        " next_attempt_at, expires_at)"
+        " SELECT $1::int8, $2::name, w.source, w.key, w.event_id, w.operation, CASE WHEN NOT w.authentication THEN 'PENDING' WHEN $4::bool THEN 'WAITING_AUTH'"
+        " ELSE 'FAILED' END, 0, w.last_error, w.did, clock_timestamp(), clock_timestamp(),"
+        " CASE WHEN NOT w.authentication THEN clock_timestamp() + w.delay * interval '1 millisecond' END,"
+        " CASE WHEN w.authentication THEN clock_timestamp() + $5::float8 * interval '1 millisecond' END"
+        " FROM jsonb_to_recordset($3::jsonb) AS w (source oid, key text, event_id text, operation text, last_error text, did text, authentication bool,"
+        " delay float8)"
+        " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+        " status = CASE WHEN excluded.status = 'WAITING_AUTH' AND x.did = excluded.did AND x.attempts + 1 >= $6::int4"
+        " AND x.status = 'RETRYING' THEN 'FAILED' ELSE excluded.status END,"
+        " attempts = CASE WHEN x.did IS DISTINCT FROM excluded.did THEN 0 WHEN excluded.status <> 'PENDING' AND x.status = 'RETRYING' THEN x.attempts + 1 ELSE x.attempts END,"
+        " last_error = excluded.last_error, did = excluded.did, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
+        " expires_at = CASE WHEN x.did = excluded.did THEN coalesce(x.expires_at, excluded.expires_at) ELSE excluded.expires_at END,"
+        " verb = CASE WHEN x.event_id = excluded.event_id THEN x.verb END"
+        " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
+        {std::to_string(instance), target, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), patience.kept ? "t" : "f",
+         std::to_string(patience.time.count()), std::to_string(patience.attempts)});
+}
+
+void end_waiting(std::int64_t instance, const std::string &target, const std::string &did)
+{
+    pg::execute("UPDATE autosync.exceptions SET status = 'RETRYING', next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
+                " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND status = 'WAITING_AUTH'",
+                {std::to_string(instance), target, did});
+}
+
+void explain_waiting(std::int64_t instance, const std::string &target, const std::string &did, const std::string &why)
+{
+    pg::execute("UPDATE autosync.exceptions SET last_error = $4, updated_at = clock_timestamp()"
+                " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND status = 'WAITING_AUTH'",
+                {std::to_string(instance), target, did, why});
+}
+
+void wake_waiting(std::int64_t instance, const std::string &target)
+{
+    pg::execute("UPDATE autosync.exceptions AS x SET status = 'RETRYING', next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
+                " FROM autosync.atp_store AS s WHERE x.instance = $1::int8 AND x.target = $2::name AND x.status = 'WAITING_AUTH'"
+                " AND s.instance = x.instance AND s.target = x.target AND s.did = x.did AND s.status = 'active'",
+                {std::to_string(instance), target});
+}
+
+std::int64_t expire_waiting(std::int64_t instance, const std::string &target)
+{
+    const auto count = pg::execute_one(
+        "WITH expired AS (UPDATE autosync.exceptions SET status = 'EXPIRED', next_attempt_at = NULL, updated_at = clock_timestamp()"
+        " WHERE instance = $1::int8 AND target = $2::name AND status = 'WAITING_AUTH' AND expires_at <= clock_timestamp() RETURNING 1)"
+        " SELECT count(*) FROM expired",
+        {std::to_string(instance), target});
+    return count ? std::stoll(*count) : 0;
+}
+
+} // namespace autosync::outbox

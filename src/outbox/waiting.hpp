@@ -1,0 +1,41 @@
+// Entities that wait for something of their own: a session of their identity, its next hour. All need a transaction.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pg/postgres.hpp"
+
+namespace autosync::outbox {
+
+struct Waiting {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string event_id;
+    std::string operation;
+    std::string message;
+    std::string did;
+    bool authentication = false;        ///< for a session, else for `delay` to pass
+    std::chrono::milliseconds delay{0};
+};
+
+/// How long, and how often, one waits for a session.
+struct Patience {
+    bool kept = true; ///< false: it fails at once
+    std::chrono::milliseconds time{3'600'000};
+    int attempts = 3;
+};
+
+void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience);
+/// The identity has a session: what waits for it is due.
+void end_waiting(std::int64_t instance, const std::string &target, const std::string &did);
+/// Likewise for all that have one: a session may have come just before its change began to wait.
+void wake_waiting(std::int64_t instance, const std::string &target);
+/// The identity has lost its session: that is what its changes wait for.
+void explain_waiting(std::int64_t instance, const std::string &target, const std::string &did, const std::string &why);
+/// What has waited for too long is given up; how many.
+std::int64_t expire_waiting(std::int64_t instance, const std::string &target);
+
+} // namespace autosync::outbox

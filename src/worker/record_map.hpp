@@ -1,0 +1,37 @@
+// The record map of AT Protocol targets as it is stored: which record of which repository each row is. All need a transaction.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "atproto/context.hpp"
+#include "worker/round.hpp"
+
+namespace autosync::worker {
+
+/// A record as the map has it.
+struct Known {
+    atproto::Address at;
+    std::string cid;
+    bool confirmed = false; ///< nothing was sent since the repository told its CID
+    std::vector<atproto::Address> former;
+    std::string created_at;
+};
+
+using Row = std::pair<Oid, std::string>; ///< source, key
+
+[[nodiscard]] std::string dump(const nlohmann::json &value);
+[[nodiscard]] nlohmann::json to_json(const std::vector<atproto::Address> &places);
+
+[[nodiscard]] std::map<Row, Known> load_known(std::int64_t instance, const std::string &target, const std::vector<Item> &items);
+/// Two rows cannot be one record: notes it as the problem of the later one.
+void find_rivals(std::int64_t instance, const std::string &target, const std::vector<Item> &items, std::vector<atproto::Intent> &intents);
+/// Where the records are going to be, whatever happens from here on.
+void write_down(std::int64_t instance, const std::string &target, const std::vector<Item> &items, const std::vector<atproto::Intent> &intents);
+
+} // namespace autosync::worker
