@@ -41,6 +41,13 @@ class Server:
     def stop(mode="fast"):
         script("postgres", "stop", mode)
 
+    @staticmethod
+    def runs(process):
+        try:
+            return os.readlink("/proc/%s/exe" % process).endswith("postgres")
+        except OSError:  # it is gone, or was another's when this one had ended
+            return False
+
     def kill(self):
         """kill -9 of the postmaster; the others find it gone and end without another word, as in a crash."""
         data = pathlib.Path(self.environment["AUTOSYNC_DATA"])
@@ -52,7 +59,7 @@ class Server:
             except ProcessLookupError:
                 pass
         deadline = time.monotonic() + 20
-        while any(os.path.exists("/proc/%s/exe" % process) and os.path.realpath("/proc/%s/exe" % process).endswith("postgres") for process in children):
+        while any(map(self.runs, children)):
             assert time.monotonic() < deadline, "processes of the killed server are still there"
             time.sleep(0.05)
         # Its lock files outlive it, and where nobody buries the dead its process seems to live on.

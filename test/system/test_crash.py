@@ -38,11 +38,13 @@ def gone(database):
 
 
 @pytest.fixture
-def things(database):
+def things(database, server):
+    server.start()  # where a test has failed before it brought it back
     alive(database)
     database.execute("CREATE SERVER IF NOT EXISTS mirror FOREIGN DATA WRAPPER autosync_test")
     database.execute("SELECT autosync.adopt_database()")
     database.execute("ALTER DATABASE \"%s\" SET autosync.batch_size = 50" % database.name)
+    database.execute("DROP TABLE IF EXISTS things")
     database.execute("CREATE TABLE things (id text PRIMARY KEY, n int NOT NULL)")
     database.execute("SELECT autosync.add_sync('things', 'mirror')")
     database.wait_delivered("mirror")
