@@ -1,4 +1,5 @@
 """The demo's story, told to a terminal: each SQL statement, its result, and what the other side holds, with the time from commit to arrival."""
+import json
 import os
 import sys
 import time
@@ -108,6 +109,35 @@ class Vectors:
     def change(self, statement, expected):
         self.shop.run(statement)
         self.shows(expected)
+
+
+class Repositories:
+    """What a PDS holds, asked as anybody can."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        self.url = os.environ["PDS_URL"]
+        with open(os.environ["PDS_ACCOUNTS_FILE"], encoding="utf-8") as file:
+            self.accounts = json.load(file)["accounts"]
+
+    def records(self, account):
+        answer = ask("GET", "%s/xrpc/com.atproto.repo.listRecords?repo=%s&collection=app.bsky.feed.post" % (self.url, account["did"]))
+        return sorted([record["value"]["text"], record["uri"].split("/", 2)[2], record["cid"]] for record in answer["records"])
+
+    def shows(self, account, texts):
+        """Waits until the repository holds these posts, and shows them."""
+        arrived = wait_for(lambda: [text for text, _, _ in self.records(account)], texts)
+        print("\npds> GET /xrpc/com.atproto.repo.listRecords?repo=%s&collection=app.bsky.feed.post" % account["handle"])
+        print(table(["text", "record", "cid"], self.records(account)))
+        print("       … %.0f ms after the commit" % ((arrived - self.shop.committed) * 1000), flush=True)
+
+    def change(self, statement, account, texts):
+        self.shop.run(statement)
+        self.shows(account, texts)
+
+    def sign_in(self, account):
+        call = "SELECT autosync.atp_login('%s', '%s', 'social')"
+        self.shop.run(call % (account["handle"], account["password"]), show=call % (account["handle"], "…"))
 
 
 def act_one(shop):
@@ -230,5 +260,38 @@ def act_three(shop):
     shop.run(counters)
 
 
+def act_four(shop):
+    say("Act four: posts publish themselves, each in the repository of its author, on the network of the AT Protocol")
+    network = Repositories(shop)
+    ada, grace = network.accounts[:2]
+    shop.run("SELECT autosync.add_target('social', '%s')" % network.url.replace("http://", "atproto://"))
+    network.sign_in(ada)
+    shop.run("CREATE TABLE users (id int PRIMARY KEY, name text, did text);\nINSERT INTO users VALUES (1, 'Ada', '%s'), (2, 'Grace', '%s')" % (ada["did"], grace["did"]))
+    shop.run("CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users, body text, status text DEFAULT 'published',\n"
+             "  created_at timestamptz DEFAULT now(), uri text, cid text)")
+    shop.run("""SELECT autosync.add_sync('posts', 'social', '{"collection": "app.bsky.feed.post", "record": {"body": "text", "created_at": "createdAt"},
+  "filter": "status = ''published''", "uri_column": "uri", "cid_column": "cid"}')""")
+    network.change("INSERT INTO posts VALUES (1, 1, 'Hello, network', 'published'), (2, 1, 'Not yet', 'draft')", ada, ["Hello, network"])
+    say("The row knows where its record is")
+    wait_for(lambda: shop.value("SELECT uri IS NOT NULL FROM posts WHERE id = 1"), True)
+    shop.run("SELECT id, status, uri, left(cid, 20) || '…' AS cid FROM posts ORDER BY id")
+    say("Edit: the same record, another content. Publish the draft")
+    network.change("UPDATE posts SET body = 'Hello, world' WHERE id = 1", ada, ["Hello, world"])
+    network.change("UPDATE posts SET status = 'published' WHERE id = 2", ada, ["Hello, world", "Not yet"])
+    say("Grace has not signed in: what is hers waits, and nobody else's does")
+    shop.run("INSERT INTO posts VALUES (3, 2, 'Nanoseconds'), (4, 1, 'Meanwhile')")
+    network.shows(ada, ["Hello, world", "Meanwhile", "Not yet"])
+    wait_for(lambda: shop.value("SELECT count(*) FROM autosync.pending_syncs"), 1)
+    shop.run("SELECT source, key, operation, expires_at, last_error FROM autosync.pending_syncs")
+    network.sign_in(grace)
+    network.shows(grace, ["Nanoseconds"])
+    say("Another author: the record moves. Unpublish by the filter, and delete")
+    network.change("UPDATE posts SET user_id = 2 WHERE id = 4", grace, ["Meanwhile", "Nanoseconds"])
+    network.change("UPDATE posts SET status = 'draft' WHERE id = 2", ada, ["Hello, world"])
+    network.change("DELETE FROM posts WHERE id = 1", ada, [])
+    shop.run("SELECT key, uri, published_at FROM autosync.atp_records ORDER BY key")
+    shop.run("SELECT handle, kind, status, expires_at, pending FROM autosync.atp_sessions ORDER BY handle")
+
+
 if __name__ == "__main__":
-    {"one": act_one, "two": act_two, "three": act_three}[sys.argv[1]](Shop())
+    {"one": act_one, "two": act_two, "three": act_three, "four": act_four}[sys.argv[1]](Shop())

@@ -74,13 +74,20 @@ bool mentions(std::string_view expression, std::string_view name)
 void check_masks(const config::Sync &sync)
 {
     const auto masks = sync.options.find("mask");
-    const auto expression = sync.options.find("embed_expression");
-    if (masks == sync.options.end() || expression == sync.options.end())
+    if (masks == sync.options.end())
         return;
-    for (const auto &[column, mask] : config::parse_masks(masks->second))
-        if (mentions(expression->second, column) || mentions(expression->second, sync.name))
-            throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"embed_expression\" reads column \"" + column + "\", which is masked",
-                              "Expressions see the row as it is.", "Leave the column out of the expression or of the option \"mask\"."};
+    if (sync.options.contains("transform"))
+        throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "options \"transform\" and \"mask\" exclude each other", "A transform sees the row as it is.",
+                          "Leave out of its result what is to be masked."};
+    for (const auto *const option : {"embed_expression", "did_expression"}) {
+        const auto expression = sync.options.find(option);
+        if (expression == sync.options.end())
+            continue;
+        for (const auto &[column, mask] : config::parse_masks(masks->second))
+            if (mentions(expression->second, column) || mentions(expression->second, sync.name))
+                throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"" + std::string{option} + "\" reads column \"" + column + "\", which is masked",
+                                  "Expressions see the row as it is.", "Leave the column out of the expression or of the option \"mask\"."};
+    }
 }
 
 } // namespace

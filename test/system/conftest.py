@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from neo4j_client import Neo4j  # noqa: E402
 from parts import Embedder, Qdrant, folders  # noqa: E402
+from pds import Pds  # noqa: E402
 
 
 def script(*command, check=True, timeout=600):
@@ -184,6 +185,14 @@ def embedder(private_folders):
     embedder = Embedder(script, settings)
     yield embedder
     script("embedder", "wipe")
+
+
+@pytest.fixture(scope="session")
+def pds(private_folders):
+    """A real PDS with a directory of DIDs."""
+    pds = Pds(script, settings)
+    yield pds
+    pds.wipe()
 
 
 @pytest.fixture(scope="module")

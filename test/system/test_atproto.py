@@ -8,17 +8,9 @@ import time
 import psycopg2
 import pytest
 
-from conftest import script, settings
-from pds import Pds, Proxy, cid_of, secrets_in
+from pds import Proxy, cid_of, secrets_in
 
 POST = "com.example.blog.post"
-
-
-@pytest.fixture(scope="module")
-def pds(private_folders):
-    pds = Pds(script, settings)
-    yield pds
-    pds.wipe()
 
 
 @pytest.fixture(scope="module")
@@ -269,11 +261,11 @@ def test_who_never_signed_in_waits_and_expires(social, pds):
     compare(social, pds)
 
 
-def test_two_hundred_posts_at_random(social, pds):
+def test_five_hundred_posts_at_random(social, pds):
     dice = random.Random(7)
-    social.execute("INSERT INTO posts (id, user_id, body, likes) SELECT 1000 + i, 1 + i % 2, 'storm ' || i, i FROM generate_series(1, 200) i")
-    for step in range(200):
-        post = 1000 + dice.randint(1, 200)
+    social.execute("INSERT INTO posts (id, user_id, body, likes) SELECT 1000 + i, 1 + i % 2, 'storm ' || i, i FROM generate_series(1, 500) i")
+    for step in range(500):
+        post = 1000 + dice.randint(1, 500)
         action = dice.random()
         if action < 0.25:
             social.execute("DELETE FROM posts WHERE id = %s", post)
@@ -286,7 +278,7 @@ def test_two_hundred_posts_at_random(social, pds):
         else:
             social.execute("UPDATE posts SET body = %s, likes = %s WHERE id = %s", "step %d" % step, dice.randint(-100, 100), post)
     social.wait_delivered("social", 45)
-    assert len(compare(social, pds)) > 50
+    assert len(compare(social, pds)) > 300
 
 
 def test_truncate_removes_the_records(social, pds):

@@ -97,7 +97,7 @@ def test_the_first_steps(reader, graph):
 
 def test_the_same_by_hand(reader, graph):
     second = reader("readme_by_hand")
-    _, target, triggers, _ = blocks()
+    _, target, triggers, *_ = blocks()
     for statement in target + triggers:
         second.type(statement)
     second.database.wait_delivered("graph")
@@ -109,7 +109,7 @@ def test_the_same_by_hand(reader, graph):
 
 def test_rows_are_searched_by_meaning(reader):
     third = reader("readme_meaning")
-    *_, meaning = blocks()
+    *_, meaning, _ = blocks()
     *steps, search = meaning
     answers = [third.type(statement) for statement in steps]
     assert answers[2][0][:2] == (3, 3), "three rows, three texts"
@@ -118,13 +118,27 @@ def test_rows_are_searched_by_meaning(reader):
     assert [name for name, _ in found][0] == "Scarf" and len(found) == 3
 
 
+def test_rows_publish_themselves(reader, pds):
+    fifth = reader("readme_social")
+    account = pds.accounts[0]
+    fifth.places = {"127.0.0.1:2583": pds.url.split("//")[1], "…app password…": account["password"]}
+    fifth.database.execute("CREATE TABLE users (id int PRIMARY KEY, did text); CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users, body text,"
+                           " status text, created_at timestamptz DEFAULT now(), uri text, cid text)")
+    fifth.database.execute("INSERT INTO users VALUES (1, %s); INSERT INTO posts VALUES (1, 1, 'Hello', 'published'), (2, 1, 'Not yet', 'draft')", account["did"])
+    *_, social = blocks()
+    for statement in social:
+        fifth.type(statement)
+    fifth.database.wait_delivered("social")
+    assert [value["text"] for _, value in pds.records(account["did"], "app.bsky.feed.post").values()] == ["Hello"]
+
+
 def test_the_queries_for_operators(reader):
     """Every query between back-ticks of the sections that are read at three in the morning."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     queries = re.findall(r"`(SELECT [^`…]*)`", text)
     assert len(queries) >= 12
     fourth = reader("readme_operators")
-    start, *_, meaning = blocks()
+    start, *_, meaning, _ = blocks()
     for statement in start[:3] + meaning[:2]:
         fourth.type(statement)
     fourth.database.wait_delivered("graph")
