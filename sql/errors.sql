@@ -153,7 +153,7 @@ RESET ROLE;
 
 -- settings
 SELECT r.* FROM (VALUES
-    (1, $$SET autosync.delivery = 'never'$$),
+    (1, $$SET autosync.deliver = 'never'$$),
     (2, $$SET autosync.max_workers = 2$$),
     (3, $$SET autosync.batch_size = 0$$),
     (4, $$SET autosync.nonsense = 1$$)

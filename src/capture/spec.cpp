@@ -58,23 +58,47 @@ Oid declaring_table(Oid trigger, Oid relation)
     });
 }
 
-/// 'enabled' of the server; a server that does not exist (yet) is taken for enabled.
-bool server_enabled(const std::string &name)
+/// An option of the server; null: not set, or the server does not exist (yet).
+const char *server_option(const std::string &name, const char *wanted)
 {
     const char *const server_name = name.c_str();
-    const char *const value = pg::call([server_name]() -> const char * {
+    return pg::call([server_name, wanted]() -> const char * {
         const ForeignServer *const server = GetForeignServerByName(server_name, true);
         if (server == nullptr)
             return nullptr;
         ListCell *cell = nullptr;
         foreach (cell, server->options) {
             auto *const option = lfirst_node(DefElem, cell);
-            if (strcmp(option->defname, "enabled") == 0)
+            if (strcmp(option->defname, wanted) == 0)
                 return defGetString(option);
         }
         return nullptr;
     });
+}
+
+bool server_enabled(const std::string &name)
+{
+    const char *const value = server_option(name, "enabled");
     return value == nullptr || config::parse_boolean(value);
+}
+
+/// The options of the sync: a trigger for TRUNCATE names its target alone, so those of the row-level one beside it.
+Options options_of_sync(const TriggerData &trigger, const std::string &target)
+{
+    const TriggerDesc *const triggers = trigger.tg_relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        const Trigger &other = triggers->triggers[i];
+        if (other.tgfoid == trigger.tg_trigger->tgfoid && TRIGGER_FOR_ROW(other.tgtype) && other.tgnargs > 0 && target == other.tgargs[0])
+            return config::read_arguments(other).options;
+    }
+    return {};
+}
+
+std::int8_t waits(const std::string &target, const Options &options)
+{
+    const auto declared = options.find("delivery");
+    const char *const value = declared == options.end() ? server_option(target, "delivery") : declared->second.c_str();
+    return static_cast<std::int8_t>(value == nullptr ? -1 : strcmp(value, "wait") == 0 ? 1 : 0);
 }
 
 unsigned operations_of(const Options &options)
@@ -203,6 +227,7 @@ void build(Spec &spec, const TriggerData &trigger)
     if (!server_enabled(spec.target) || (enabled != declaration.options.end() && !config::parse_boolean(enabled->second)))
         return;
     spec.operations = operations_of(declaration.options);
+    spec.waits = waits(spec.target, TRIGGER_FIRED_FOR_ROW(trigger.tg_event) ? declaration.options : options_of_sync(trigger, spec.target));
     if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event)) {
         const auto key = key_of(relation, declaration.options);
         if (key.empty())

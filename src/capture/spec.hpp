@@ -20,6 +20,7 @@ struct Spec {
     bool active = false;           ///< false: nothing to note (switched off, or broken as declared: the worker and health() say so)
     Oid table = InvalidOid;        ///< that declares the sync: for a partition its partitioned table
     std::string target;
+    std::int8_t waits = -1;        ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
     unsigned operations = 0;       ///< bits 1 << outbox::Operation
     std::vector<KeyPart> key;
     std::string used;              ///< bitmap of the attributes that the sync reads (bit n-1 = attribute n)

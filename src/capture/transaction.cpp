@@ -1,5 +1,6 @@
 #include "capture/transaction.hpp"
 
+#include "capture/arrival.hpp"
 #include "capture/wake.hpp"
 #include "outbox/append.hpp"
 #include "pg/bridge.hpp"
@@ -33,6 +34,7 @@ void forget()
     sealed = false;
     wrote = false;
     wake = false;
+    forget_awaited();
     outbox::end_transaction();
 }
 
@@ -48,6 +50,8 @@ void at_transaction(XactEvent event, void *)
         case XACT_EVENT_COMMIT:
             if (wake)
                 worker::wake(MyDatabaseId);
+            if (wrote)
+                begin_awaiting();
             forget();
             break;
         case XACT_EVENT_PREPARE: // COMMIT PREPARED wakes, from another session perhaps

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "capture/arrival.hpp"
 #include "capture/compare.hpp"
 #include "capture/spec.hpp"
 #include "capture/transaction.hpp"
@@ -177,6 +178,9 @@ void remember_row(const Spec &spec, const TriggerData &trigger, Operation operat
     last.entries.clear();
 }
 
+/// delivery = wait, of the sync, its target or the session.
+bool waits(const Spec &spec) { return spec.waits < 0 ? settings.delivery == config::wait_for_delivery : spec.waits > 0; }
+
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
 
 void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
@@ -187,6 +191,8 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
         last_row->triggers.push_back(trigger.tg_trigger->tgoid);
         if (operation == Operation::update && !matters(spec))
             return;
+        if (waits(spec))
+            await_arrival(spec.target, spec.table, false);
         const Buffer::TopicId topic = topic_of(spec, changes);
         if (changes.topic(topic).correlation_id == settings.correlation_id) {
             for (const Buffer::Index entry : last_row->entries)
@@ -199,6 +205,8 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
     last_row->generation = 0;
     if (!describe(spec, trigger, row))
         return;
+    if (waits(spec))
+        await_arrival(spec.target, spec.table, false);
     const Buffer::TopicId topic = topic_of(spec, changes);
     const int level = GetCurrentTransactionNestLevel();
     remember_row(spec, trigger, operation, changes);
@@ -215,6 +223,8 @@ void note_truncate(Spec &spec, Oid table)
     Buffer &changes = buffer();
     if (last_row != nullptr)
         last_row->generation = 0;
+    if (waits(spec))
+        await_arrival(spec.target, spec.table, true);
     changes.add(GetCurrentTransactionNestLevel(), topic_of(spec, changes), {Operation::truncate, false, 0, {}, {}});
     outbox::note_emptied(table, spec.target);
     noted();

@@ -29,9 +29,15 @@ struct Text {
     GucStringCheckHook check;
 };
 
+struct Choice {
+    int *variable;
+    int fallback;
+    const config_enum_entry *choices;
+};
+
 struct Setting {
     const char *name;
-    std::variant<Bool, Int, Text> value;
+    std::variant<Bool, Int, Text, Choice> value;
     GucContext context;
     const char *help;
     const char *more;
@@ -71,6 +77,8 @@ bool check_directory(char **value, void **extra, GucSource source)
 
 constexpr int any = std::numeric_limits<int>::max();
 
+constexpr config_enum_entry deliveries[] = {{"async", 0, false}, {"wait", wait_for_delivery, false}, {nullptr, 0, false}};
+
 // Sorted by name.
 const Setting table[] = {
     {"autosync.allowed_hosts", Text{&settings.allowed_hosts, "*", check_plain}, PGC_SIGHUP, "Hosts that targets may name.",
@@ -83,6 +91,8 @@ const Setting table[] = {
     {"autosync.connect_timeout", Int{&settings.connect_timeout, 10'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Time to establish a connection to a target.",
      nullptr},
     {"autosync.correlation_id", Text{&settings.correlation_id, "", check_short}, PGC_USERSET, "Stamped on the events of this session.", nullptr},
+    {"autosync.delivery", Choice{&settings.delivery, 0, deliveries}, PGC_USERSET, "Whether COMMIT waits until the changes have arrived at their targets.",
+     "wait: as it would for a synchronous standby; a cancel ends the wait, and the changes are delivered later."},
     {"autosync.enabled", Bool{&settings.enabled, true}, PGC_SUSET, "Capture changes of synced tables.",
      "Off: nothing is captured; run autosync.backfill() afterwards."},
     {"autosync.instance_id", Text{&settings.instance_id, "", check_short}, PGC_POSTMASTER, "Name of this installation.",
@@ -119,6 +129,9 @@ void define_settings()
             else if (const auto *number = std::get_if<Int>(&setting.value))
                 DefineCustomIntVariable(setting.name, setting.help, setting.more, number->variable, number->fallback, number->least, number->most,
                                         context, number->unit, nullptr, nullptr, nullptr);
+            else if (const auto *choice = std::get_if<Choice>(&setting.value))
+                DefineCustomEnumVariable(setting.name, setting.help, setting.more, choice->variable, choice->fallback, choice->choices, context, 0, nullptr,
+                                         nullptr, nullptr);
             else if (const auto *text = std::get_if<Text>(&setting.value))
                 DefineCustomStringVariable(setting.name, setting.help, setting.more, text->variable, text->fallback, context, 0, text->check, nullptr,
                                            nullptr);

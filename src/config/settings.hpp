@@ -19,6 +19,7 @@ struct Settings {
     char *origin = nullptr;
     char *secrets_directory = nullptr;
     int batch_size = 500;
+    int delivery = 0; ///< 0: nobody waits; wait_for_delivery
     int connect_timeout = 10'000;
     int max_attempts = 3;
     int max_in_flight = 4;
@@ -28,6 +29,7 @@ struct Settings {
     int retry_initial_delay = 1'000;
     int retry_max_delay = 300'000;
 };
+inline constexpr int wait_for_delivery = 1;
 extern Settings settings;
 
 void define_settings(); ///< from _PG_init

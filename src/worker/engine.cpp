@@ -12,6 +12,7 @@
 #include "worker/ddl.hpp"
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
+#include "worker/waiters.hpp"
 
 namespace autosync::worker {
 
@@ -215,6 +216,10 @@ milliseconds Engine::turn(bool woken)
         names.push_back(name);
     for (const auto &name : names)
         patience = std::min(patience, state.run(name, state.runners.at(name), now, look));
+    answer_waiters(state.desk->instance, [&state](const std::string &target) {
+        const auto runner = state.runners.find(target);
+        return runner == state.runners.end() ? nullptr : &runner->second.cursors();
+    });
     state.keep_house(now);
     if (Catalog::stale() || Catalog::suspect()) {
         state.look_again = true;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "worker/slots.hpp"
+#include "worker/waiters.hpp"
 
 #include "pg/bridge.hpp"
 
@@ -22,6 +23,7 @@ void request()
     pg::guard([] {
         pg::call([] {
             RequestAddinShmemSpace(sizeof(Shared));
+            request_waiters();
             RequestNamedLWLockTranche(tranche, 1);
         });
     });
@@ -46,6 +48,7 @@ void startup()
                     pg_atomic_init_u32(&slot.write_log, 0);
                 }
             }
+            make_waiters();
             LWLockRelease(AddinShmemInitLock);
         });
     });
