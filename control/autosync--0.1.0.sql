@@ -353,6 +353,24 @@ COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, FAILED (a dea
 COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refused it.';
 COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';
 
+CREATE FUNCTION autosync.captured_rows(
+    OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
+    OUT created_at timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_captured_rows';
+COMMENT ON FUNCTION autosync.captured_rows() IS 'What captured() shows, without names.';
+
+CREATE FUNCTION autosync.captured()
+RETURNS TABLE (target name, source text, event_type text, operation text, entity_type text, entity_id text, changed text[], correlation_id text, origin text)
+LANGUAGE sql VOLATILE STRICT
+BEGIN ATOMIC
+    SELECT e.target, coalesce(s.source_name, e.source::text), autosync.event_type(coalesce(s.entity_type, e.source::text), e.operation, coalesce(s.relationship, false)),
+           e.operation, s.entity_type, e.entity_id, e.changed, e.correlation_id, e.origin
+    FROM autosync.captured_rows() AS e
+    LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
+    ORDER BY e.event_id, e.target;
+END;
+COMMENT ON FUNCTION autosync.captured() IS 'The events of the current transaction so far, one row per event and target, of tables that the caller owns: for tests of an application, which roll back. A key that changes several times is one event. No rows in a database that was never adopted, which captures nothing.';
+
 CREATE VIEW autosync.failed_events WITH (security_barrier) AS
 SELECT x.event_id, x.target, coalesce(s.source_name, (n.nspname || '.' || t.relname) COLLATE "default", x.source::text) AS source,
        autosync.event_type(coalesce(s.entity_type, t.relname COLLATE "default", x.source::text), x.operation, coalesce(s.relationship, false)) AS event_type, x.operation,

@@ -57,6 +57,21 @@ public:
         shrink(first, first < entries_.size() ? entries_[first].offset : arena_.size());
     }
 
+    /// The same chunks of all entries, which stay.
+    template <typename Write>
+    void copy(std::int64_t captured_at, Write &&write) const
+    {
+        outbox::ChunkWriter writer;
+        for (const Entry &entry : entries_) {
+            if (!writer.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
+                write(writer.take(captured_at));
+                (void) writer.add(entry.topic, topics_[entry.topic].packed, packed(entry));
+            }
+        }
+        if (!writer.empty())
+            write(writer.take(captured_at));
+    }
+
 private:
     struct Entry {
         TopicId topic;

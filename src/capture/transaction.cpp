@@ -109,6 +109,8 @@ void noted()
         flush(true); // outer levels stay: written by the inner one they would be rolled back with it
 }
 
+bool has_written() noexcept { return wrote; }
+
 bool has_pending() noexcept { return wrote || (changes != nullptr && !changes->empty()); }
 
 void wake_at_commit()

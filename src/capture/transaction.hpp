@@ -14,6 +14,8 @@ namespace autosync::capture {
 /// already past the point where it would have been written.
 void noted();
 
+/// The current transaction has written changes to the log already.
+[[nodiscard]] bool has_written() noexcept;
 /// The current transaction has changed synced rows: they cannot arrive before it commits.
 [[nodiscard]] bool has_pending() noexcept;
 

@@ -1,6 +1,9 @@
-// The pending part of the view event_log, read from the log itself.
+// The pending part of the view event_log, read from the log itself, and the events of the current transaction.
 
+#include <array>
 #include <map>
+
+#include "capture/transaction.hpp"
 
 #include "config/target.hpp"
 #include "operate/access.hpp"
@@ -94,11 +97,57 @@ void write(Rows &rows, Tables &tables, const Pending &pending)
               text_or_null(pending.topic.correlation_id), text_or_null(pending.topic.origin), time_text(pending.captured_at)});
 }
 
+std::string bytes_of_hex(std::string_view text)
+{
+    const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+        bytes += static_cast<char>(digit(text[i]) << 4U | digit(text[i + 1]));
+    return bytes;
+}
+
+/// What the current transaction has noted, each event for each of its targets. A large transaction has written some of it to the log.
+void write_own(Rows &rows, Tables &tables, std::int64_t instance)
+{
+    std::int32_t seq = 0;
+    const auto xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionIdIfAny()); });
+    const auto write_chunk = [&](const std::string &bytes) {
+        const auto chunk = outbox::read_chunk(bytes);
+        for (std::uint32_t i = 0; i < chunk.events.size(); ++i) {
+            const auto &topic = chunk.topics[chunk.events[i].topic];
+            if (!tables.visible(topic.table))
+                continue;
+            for (const auto &target : topic.targets)
+                write(rows, tables, {target, {xid, seq}, i, chunk.captured_at, topic, chunk.events[i]});
+        }
+        ++seq;
+    };
+    constexpr std::array logs{"autosync.log_0", "autosync.log_1", "autosync.log_2"};
+    for (const std::string log : logs)
+        if (capture::has_written())
+            for (const auto &row : pg::execute("SELECT encode(data, 'hex') FROM " + log + " WHERE instance = $1::int8 AND xid = $2::xid8 ORDER BY seq",
+                                               {std::to_string(instance), std::to_string(xid)}))
+                write_chunk(bytes_of_hex(row[0].value_or("")));
+    capture::buffer().copy(GetCurrentTimestamp(), write_chunk);
+}
+
 } // namespace
 
 } // namespace autosync::operate
 
 using namespace autosync;
+
+AUTOSYNC_SQL(autosync_captured_rows)
+{
+    operate::Rows rows{fcinfo};
+    const auto identity = outbox::identity();
+    if (!identity || !capture::has_pending())
+        PG_RETURN_VOID();
+    operate::Tables tables{GetUserId()};
+    const pg::ActingAs owner{pg::extension_owner(), false};
+    operate::write_own(rows, tables, identity->id);
+    PG_RETURN_VOID();
+}
 
 AUTOSYNC_SQL(autosync_event_rows)
 {

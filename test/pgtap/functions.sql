@@ -18,6 +18,7 @@ INSERT INTO promised VALUES
 ('atp_uri', 'source regclass, key text', 'text'),
 ('backfill', 'source regclass, target name DEFAULT NULL::name, where_clause text DEFAULT NULL::text', 'bigint'),
 ('capture', '', 'trigger'),
+('captured', '', 'SETOF'),
 ('check_target', 'target name, OUT ok boolean, OUT server_version text, OUT latency interval, OUT detail text', 'record'),
 ('cleanup_pending_syncs', '', 'bigint'),
 ('count_pending_syncs', 'did text', 'bigint'),
