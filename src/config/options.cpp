@@ -83,6 +83,7 @@ constexpr std::array table{
     Option{"record", object, "atproto", "sync", "", "", "column to field of the record; default: all columns under their names"},
     Option{"uri_column", text, "atproto", "sync", "", "", "column that receives the record's URI"},
     Option{"cid_column", text, "atproto", "sync", "", "", "column that receives the record's CID"},
+    Option{"notify", boolean, "atproto", "sync", "", "=off", "on: what becomes of each record is also told on the channel autosync"},
     Option{"label", text, "neo4j", "sync", "", "", "label of the nodes; default: the table's name"},
     Option{"relationships", object, "neo4j", "sync", "on,off", "", "per foreign key: type, label of the parent, direction; or off for none"},
     Option{"relationship", described, "neo4j", "sync", "", "", "the row itself is a relationship: on, off, its type, or an object with type, from, to"},

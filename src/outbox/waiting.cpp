@@ -2,11 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "outbox/notices.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::outbox {
 
-void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience)
+void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience, const std::string &telling)
 {
     auto list = nlohmann::json::array();
     for (const auto &each : entities)
@@ -20,7 +21,7 @@ void note_waiting(std::int64_t instance, const std::string &target, const std::v
                         {"delay", each.delay.count()}});
     // Time is counted from when the entity began to wait, not from its last change.
     pg::execute(
-        "INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, did, created_at, updated_at,"
+        "WITH noted AS (INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, did, created_at, updated_at,"
         " next_attempt_at, expires_at)"
         " SELECT $1::int8, $2::name, w.source, w.key, w.event_id, w.operation, CASE WHEN NOT w.authentication THEN 'PENDING' WHEN $4::bool THEN 'WAITING_AUTH'"
         " ELSE 'FAILED' END, 0, w.last_error, w.did, clock_timestamp(), clock_timestamp(),"
@@ -35,9 +36,29 @@ void note_waiting(std::int64_t instance, const std::string &target, const std::v
         " last_error = excluded.last_error, did = excluded.did, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
         " expires_at = CASE WHEN x.did = excluded.did THEN coalesce(x.expires_at, excluded.expires_at) ELSE excluded.expires_at END,"
         " verb = CASE WHEN x.event_id = excluded.event_id THEN x.verb END"
-        " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
+        " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')"
+        " RETURNING target, source, key, did, operation, status, attempts, last_error)" +
+            // A change that only takes the place of one that waits already has attempts too, but is told again: it is another operation.
+            tell("noted",
+                 "CASE WHEN r.status = 'FAILED' THEN 'pending_sync_failed' WHEN r.status <> 'WAITING_AUTH' THEN NULL WHEN r.attempts > 0 THEN 'pending_sync_retried'"
+                 " ELSE 'pending_sync_captured' END",
+                 ", 'did', r.did, 'operation', r.operation, 'success', CASE WHEN r.attempts > 0 THEN false END, 'error', r.last_error", "$7"),
         {std::to_string(instance), target, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), patience.kept ? "t" : "f",
-         std::to_string(patience.time.count()), std::to_string(patience.attempts)});
+         std::to_string(patience.time.count()), std::to_string(patience.attempts), telling});
+}
+
+void tell_retried(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities, const std::string &telling)
+{
+    if (entities.empty() || telling == "{}")
+        return;
+    auto list = nlohmann::json::array();
+    for (const auto &each : entities)
+        list.push_back({{"source", each.source}, {"key", each.key}});
+    pg::execute("WITH arrived AS (SELECT x.target, x.source, x.key, x.did, x.operation FROM autosync.exceptions AS x"
+                " JOIN jsonb_to_recordset($3::jsonb) AS e (source oid, key text) ON x.source::oid = e.source AND x.key = e.key"
+                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.did IS NOT NULL AND x.expires_at IS NOT NULL AND x.status IN ('RETRYING', 'WAITING_AUTH'))" +
+                    tell("arrived", "'pending_sync_retried'", ", 'did', r.did, 'operation', r.operation, 'success', true", "$4"),
+                {std::to_string(instance), target, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), telling});
 }
 
 void end_waiting(std::int64_t instance, const std::string &target, const std::string &did)
@@ -62,14 +83,14 @@ void wake_waiting(std::int64_t instance, const std::string &target)
                 {std::to_string(instance), target});
 }
 
-std::int64_t expire_waiting(std::int64_t instance, const std::string &target)
+void expire_waiting(std::int64_t instance, const std::string &target, const std::string &telling)
 {
-    const auto count = pg::execute_one(
+    pg::execute(
         "WITH expired AS (UPDATE autosync.exceptions SET status = 'EXPIRED', next_attempt_at = NULL, updated_at = clock_timestamp()"
-        " WHERE instance = $1::int8 AND target = $2::name AND status = 'WAITING_AUTH' AND expires_at <= clock_timestamp() RETURNING 1)"
-        " SELECT count(*) FROM expired",
-        {std::to_string(instance), target});
-    return count ? std::stoll(*count) : 0;
+        " WHERE instance = $1::int8 AND target = $2::name AND status = 'WAITING_AUTH' AND expires_at <= clock_timestamp()"
+        " RETURNING target, source, key, did, operation, last_error)" +
+            tell("expired", "'pending_sync_failed'", ", 'did', r.did, 'operation', r.operation, 'error', 'it has waited for too long: ' || r.last_error", "$3"),
+        {std::to_string(instance), target, telling});
 }
 
 } // namespace autosync::outbox

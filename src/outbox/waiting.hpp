@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "outbox/exceptions.hpp"
 #include "pg/postgres.hpp"
 
 namespace autosync::outbox {
@@ -28,14 +29,17 @@ struct Patience {
     int attempts = 3;
 };
 
-void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience);
+/// `telling`, here and below: the tables whose syncs ask for notifications, as an array of oids.
+void note_waiting(std::int64_t instance, const std::string &target, const std::vector<Waiting> &entities, const Patience &patience, const std::string &telling);
+/// Of these, which have arrived, some may have waited for a session: that is told.
+void tell_retried(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities, const std::string &telling);
 /// The identity has a session: what waits for it is due.
 void end_waiting(std::int64_t instance, const std::string &target, const std::string &did);
 /// Likewise for all that have one: a session may have come just before its change began to wait.
 void wake_waiting(std::int64_t instance, const std::string &target);
 /// The identity has lost its session: that is what its changes wait for.
 void explain_waiting(std::int64_t instance, const std::string &target, const std::string &did, const std::string &why);
-/// What has waited for too long is given up; how many.
-std::int64_t expire_waiting(std::int64_t instance, const std::string &target);
+/// What has waited for too long is given up.
+void expire_waiting(std::int64_t instance, const std::string &target, const std::string &telling);
 
 } // namespace autosync::outbox

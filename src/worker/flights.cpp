@@ -177,7 +177,7 @@ milliseconds Runner::keep_identities(TimePoint now)
     const auto *const access = any_access();
     if (access == nullptr || !access->kind->capabilities().mapped)
         return forever;
-    const auto patience = keeper_.turn(now, *access, has_exceptions_);
+    const auto patience = keeper_.turn(now, *access, has_exceptions_, destination()->syncs);
     if (unwritten_ && now >= write_at_) {
         constexpr milliseconds longest{60'000}; // a row that is gone while its record is kept never learns of it
         write_pause_ = std::min(longest, 2 * write_pause_);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "atproto/tid.hpp"
+#include "outbox/notices.hpp"
 #include "pg/spi.hpp"
 #include "targets/atproto_mapping.hpp"
 #include "worker/record_map.hpp"
@@ -203,11 +204,19 @@ void settle_records(std::int64_t instance, const std::string &target, const Flig
             all.insert(all.end(), more.begin(), more.end());
             pg::execute(statement, all);
         };
+        const std::string asks = telling(flight.declared);
+        const std::string address = "'at://' || r.did || '/' || r.collection || '/' || r.rkey";
+        run("WITH told AS (SELECT m.target, m.source, m.key, m.did, m.collection, m.rkey, e.cid, m.cid IS DISTINCT FROM e.cid OR m.former <> '[]' AS changed FROM autosync.atp_map AS m,"
+            " jsonb_to_recordset($3::jsonb) AS e (source oid, key text, cid text) WHERE m.instance = $1::int8 AND m.target = $2::name AND m.source = e.source AND m.key = e.key)" +
+                outbox::tell("told", "CASE WHEN r.changed THEN 'record_published' END", ", 'did', r.did, 'uri', " + address + ", 'cid', r.cid", "$4"),
+            asks == "{}" ? json::array() : confirmed, {asks});
         run("UPDATE autosync.atp_map AS m SET cid = e.cid, confirmed = true, former = '[]', version = $4::int8, written = NOT m.source = ANY ($5::oid[]),"
             " published_at = coalesce(m.published_at, clock_timestamp())" + rows, confirmed, {std::to_string(version), writing});
         run("UPDATE autosync.atp_map AS m SET former = e.former, published_at = CASE WHEN e.removed THEN NULL ELSE m.published_at END" + rows, cleared);
-        run("DELETE FROM autosync.atp_map AS m USING jsonb_to_recordset($3::jsonb) AS e (source oid, key text)"
-            " WHERE m.instance = $1::int8 AND m.target = $2::name AND m.source = e.source AND m.key = e.key", gone);
+        run("WITH gone AS (DELETE FROM autosync.atp_map AS m USING jsonb_to_recordset($3::jsonb) AS e (source oid, key text)"
+            " WHERE m.instance = $1::int8 AND m.target = $2::name AND m.source = e.source AND m.key = e.key RETURNING m.*)" +
+                outbox::tell("gone", "CASE WHEN r.published_at IS NOT NULL THEN 'record_unpublished' END", ", 'did', r.did, 'uri', " + address, "$4"),
+            gone, {asks});
         for (const auto &[did, answer] : context.setbacks)
             note_setback(instance, target, did, answer);
     });

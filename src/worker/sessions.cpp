@@ -91,13 +91,25 @@ outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting)
     return waiting;
 }
 
+std::string telling(const std::vector<std::shared_ptr<Declared>> &declared)
+{
+    std::string list = "{";
+    for (const auto &one : declared) {
+        const auto notify = one->sync.options.find("notify");
+        if (notify != one->sync.options.end() && config::parse_boolean(notify->second))
+            list += (list.size() > 1 ? "," : "") + std::to_string(one->sync.table);
+    }
+    return list + "}";
+}
+
 outbox::Patience patience_of(const config::Target &declared)
 {
     return {config::parse_boolean(option(declared, "pending", "on")), config::parse_duration(option(declared, "pending_ttl", "1h")),
             std::stoi(option(declared, "pending_max_attempts", "3"))};
 }
 
-std::chrono::milliseconds Keeper::turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything)
+std::chrono::milliseconds Keeper::turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything,
+                                        const std::vector<std::shared_ptr<Declared>> &syncs)
 {
     constexpr std::chrono::milliseconds every{1'000};
     if (!anything)
@@ -110,7 +122,7 @@ std::chrono::milliseconds Keeper::turn(std::chrono::steady_clock::time_point now
     std::vector<Renewal> due;
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
-        (void)outbox::expire_waiting(instance_, target_);
+        outbox::expire_waiting(instance_, target_, telling(syncs));
         if (config::parse_boolean(option(declared, "auto_retry", "on")))
             outbox::wake_waiting(instance_, target_);
         // Written down before it is asked: whoever looks knows that the token may be used up.

@@ -29,6 +29,8 @@ struct Sessions {
 void note_setback(std::int64_t instance, const std::string &target, const std::string &did, atproto::Answer answer);
 
 [[nodiscard]] outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting);
+/// The tables whose syncs ask for notifications, as an array of oids.
+[[nodiscard]] std::string telling(const std::vector<std::shared_ptr<Declared>> &declared);
 [[nodiscard]] outbox::Patience patience_of(const config::Target &declared);
 
 /// Renews sessions. A refresh token works once: there is one worker per database, what it got is written down before it is used, and an
@@ -38,7 +40,8 @@ public:
     Keeper(std::int64_t instance, std::string target, http::Client &client) : instance_{instance}, target_{std::move(target)}, client_{client} {}
 
     /// Asks for what is due, if `anything` waits; when to come again.
-    [[nodiscard]] std::chrono::milliseconds turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything);
+    [[nodiscard]] std::chrono::milliseconds turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything,
+                                                 const std::vector<std::shared_ptr<Declared>> &syncs);
     /// False: not one of its tickets.
     [[nodiscard]] bool answer(http::Client::Ticket ticket, const http::Response &response);
     void hurry() { look_at_ = {}; } ///< there may be something to do

@@ -189,7 +189,9 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
                 flight.troubled[table] = being_decided;
         }
         if (!flight.waiting.empty())
-            outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target));
+            outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target), telling(flight.declared));
+        if (has_exceptions)
+            outbox::tell_retried(instance, target, flight.done, telling(flight.declared));
         if (has_exceptions && !flight.done.empty())
             outbox::clear_exceptions(instance, target, flight.done);
         if (!flight.doubts.empty()) { // behind what is cleared: also when it has arrived by now, the earlier request may come after it

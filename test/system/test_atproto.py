@@ -281,6 +281,47 @@ def test_five_hundred_posts_at_random(social, pds):
     assert len(compare(social, pds)) > 300
 
 
+def test_listeners_are_told(social, pds):
+    """For syncs with the option notify, on the channel autosync, by the worker."""
+    session = social.connect()
+    told = []
+
+    def hear(event, **members):
+        def heard():
+            session.poll()
+            told.extend(json.loads(notice.payload) for notice in session.notifies)
+            session.notifies.clear()
+            return [each for each in told if each["event"] == event and each.items() >= members.items()]
+        wait_for(heard)
+        return heard()[-1]
+
+    with session.cursor() as cursor:
+        cursor.execute("LISTEN autosync")
+    social.execute("INSERT INTO posts (id, user_id, body) VALUES (300, 1, 'quiet')")
+    social.wait_delivered("social", 45)
+    social.execute("""SELECT autosync.alter_sync('posts', 'social', '{"notify": true}')""")
+    social.wait_delivered("social", 45)
+    social.execute("INSERT INTO posts (id, user_id, body) VALUES (301, 1, 'told')")
+    published = hear("record_published", key="301", did=pds.dids[0], target="social", source="public.posts")
+    assert published["uri"] == social.value("SELECT autosync.atp_uri('posts', '301')") and published["cid"] == social.value("SELECT autosync.atp_cid('posts', '301')")
+    social.execute("UPDATE posts SET score = 2 WHERE id = 301; DELETE FROM posts WHERE id = 301")
+    assert hear("record_unpublished", key="301")["uri"] == published["uri"]
+    social.execute("SELECT autosync.atp_logout(%s, 'social')", pds.dids[0])
+    social.execute("INSERT INTO posts (id, user_id, body) VALUES (302, 1, 'waits')")
+    hear("pending_sync_captured", key="302", did=pds.dids[0], operation="insert")
+    social.execute("SELECT autosync.atp_login(%s, %s, 'social')", pds.accounts[0]["handle"], pds.accounts[0]["password"])
+    hear("pending_sync_retried", key="302", success=True)
+    hear("record_published", key="302")
+    social.execute("INSERT INTO users VALUES (8, 'did:plc:bbbbbbbbbbbbbbbbbbbbbbbb'); ALTER SERVER social OPTIONS (ADD pending_ttl '1s')")
+    social.execute("INSERT INTO posts (id, user_id, body) VALUES (303, 8, 'nobody knows')")
+    assert "too long" in hear("pending_sync_failed", key="303")["error"]
+    social.execute("ALTER SERVER social OPTIONS (DROP pending_ttl); DELETE FROM posts WHERE id = 303")
+    social.wait_delivered("social", 45)
+    assert [each["event"] for each in told if each["key"] in ("300", "301")] == ["record_published", "record_unpublished"], "each once, and nothing of what does not change"
+    compare(social, pds)
+    session.close()
+
+
 def test_truncate_removes_the_records(social, pds):
     social.execute("DELETE FROM posts WHERE id NOT IN (1, 2)")
     social.wait_delivered("social", 45)
