@@ -74,7 +74,8 @@ void find_rivals(std::int64_t instance, const std::string &target, const std::ve
     }
 }
 
-void write_down(std::int64_t instance, const std::string &target, const std::vector<Item> &items, const std::vector<Intent> &intents)
+void write_down(std::int64_t instance, const std::string &target, const std::vector<Item> &items, const std::vector<Intent> &intents,
+                const std::string &now)
 {
     auto list = json::array();
     for (std::size_t i = 0; i < intents.size(); ++i) {
@@ -84,11 +85,11 @@ void write_down(std::int64_t instance, const std::string &target, const std::vec
                             {"rkey", intent.at.rkey}, {"former", to_json(intent.former)}});
     }
     pg::execute("INSERT INTO autosync.atp_map AS m (instance, target, source, key, did, collection, rkey, former, confirmed, created_at)"
-                " SELECT $1::int8, $2::name, e.source, e.key, e.did, e.collection, e.rkey, e.former, false, clock_timestamp()"
+                " SELECT $1::int8, $2::name, e.source, e.key, e.did, e.collection, e.rkey, e.former, false, $4::timestamptz"
                 " FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text, did text, collection text, rkey text, former jsonb)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET did = excluded.did, collection = excluded.collection, rkey = excluded.rkey,"
                 " former = excluded.former, confirmed = false",
-                {std::to_string(instance), target, dump(list)});
+                {std::to_string(instance), target, dump(list), now});
 }
 
 } // namespace autosync::worker

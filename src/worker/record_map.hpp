@@ -31,7 +31,8 @@ using Row = std::pair<Oid, std::string>; ///< source, key
 [[nodiscard]] std::map<Row, Known> load_known(std::int64_t instance, const std::string &target, const std::vector<Item> &items);
 /// Two rows cannot be one record: notes it as the problem of the later one.
 void find_rivals(std::int64_t instance, const std::string &target, const std::vector<Item> &items, std::vector<atproto::Intent> &intents);
-/// Where the records are going to be, whatever happens from here on.
-void write_down(std::int64_t instance, const std::string &target, const std::vector<Item> &items, const std::vector<atproto::Intent> &intents);
+/// Where the records are going to be, whatever happens from here on. `now`: what is createdAt of those that are new, also from here on.
+void write_down(std::int64_t instance, const std::string &target, const std::vector<Item> &items, const std::vector<atproto::Intent> &intents,
+                const std::string &now);
 
 } // namespace autosync::worker

@@ -156,7 +156,7 @@ std::unique_ptr<atproto::Context> prepare_records(std::int64_t instance, const s
         flight.changes = std::move(changes);
         context->sessions = sessions.usable;
         find_rivals(instance, target, flight.items, context->intents);
-        write_down(instance, target, flight.items, context->intents);
+        write_down(instance, target, flight.items, context->intents, now);
     });
     return context;
 }
