@@ -25,7 +25,7 @@ SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", 
 SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "rkey": "no_column"}');
 SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "record": {"body": "text", "likes": "text"}}');
 SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "uri_column": "no_column"}');
-SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "label": "Post"}');
+SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "uri_colum": "uri"}');
 SELECT autosync.add_sync('posts', 'social', '{"collection": "com.example.post", "mask": {"body": "null"}, "did_expression": "body"}');
 
 -- What record it is: by its columns, by some of them, by a function.
