@@ -71,6 +71,9 @@ bool wait_for(const Awaited &target, TimestampTz end)
     if (arrival == Arrival::refused)
         pg::report(WARNING, ERRCODE_FDW_ERROR, "target \"" + std::string{target.target} + "\" refused a change of this transaction",
                    "The transaction has committed; the change is kept as a dead letter.", "See autosync.failed_events; then autosync.retry() or autosync.discard().");
+    if (arrival == Arrival::unauthenticated)
+        pg::report(WARNING, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "target \"" + std::string{target.target} + "\" waits for a session before it takes a change of this transaction",
+                   "The transaction has committed; the change is kept.", "See autosync.pending_syncs; sign in with autosync.atp_login().");
     return arrival != Arrival::waiting;
 }
 

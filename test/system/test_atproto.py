@@ -250,7 +250,10 @@ def test_who_never_signed_in_waits_and_expires(social, pds):
     stranger = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
     social.execute("ALTER SERVER social OPTIONS (ADD pending_ttl '2s')")
     social.execute("INSERT INTO users VALUES (9, %s)", stranger)
-    social.execute("INSERT INTO posts (id, user_id, body) VALUES (90, 9, 'nobody knows')")
+    del social.connection.notices[:]
+    social.execute("SET autosync.delivery = wait; INSERT INTO posts (id, user_id, body) VALUES (90, 9, 'nobody knows')")
+    assert any("pending_syncs" in notice for notice in social.connection.notices), "no commit waits until somebody signs in"
+    social.execute("RESET autosync.delivery")
     wait_for(lambda: social.value("SELECT autosync.has_pending_syncs(%s)", stranger))
     assert "atp_login" in social.value("SELECT last_error FROM autosync.pending_syncs WHERE did = %s", stranger)
     wait_for(lambda: social.value("SELECT count(*) FROM autosync.event_log WHERE status = 'EXPIRED'") == 1)
