@@ -45,6 +45,10 @@ SELECT * FROM ask('people', '5');
 SELECT autosync.discard('shelf');
 SELECT * FROM ask('people', '5');
 
+-- expired
+UPDATE autosync.exceptions SET status = 'EXPIRED';
+SELECT * FROM ask('people', '5');
+
 -- waiting: for the target, behind others, marked by hand, behind a TRUNCATE, for a backfill
 SELECT autosync.pause('shelf');
 UPDATE people SET name = 'Eve' WHERE id = 5;

@@ -64,7 +64,7 @@ public:
             answer = excepted();
         if (!answer)
             answer = under_way();
-        if (!answer || answer->state == "failed" || answer->state == "discarded")
+        if (!answer || answer->state == "failed" || answer->state == "discarded" || answer->state == "expired")
             return answer;
         if (auto held = held_up(sync_.target)) {
             held->reason += "; " + answer->reason;
@@ -120,6 +120,8 @@ private:
             return Answer{status, "dead letter: " + error, row[5], "Mend the cause, then run autosync.retry() or autosync.discard()."};
         if (status == "discarded")
             return Answer{status, "given up by hand: " + error, row[5], "Its next change is delivered; autosync.publish() delivers it now."};
+        if (status == "expired")
+            return Answer{status, "it has expired: " + error, row[5], "Its next change is delivered; autosync.publish() delivers it now."};
         if (status == "retrying" && !error.empty())
             return Answer{status, "retrying at " + row[3].value_or("once") + " because " + error, row[4], "Attempts so far: " + row[6].value_or("0") + "."};
         if (status == "waiting_auth")
