@@ -22,8 +22,10 @@ void Context::note(const std::string &did, const Reading &reading, const http::R
     auto &session = sessions.at(did);
     if (auto nonce = header(response, "dpop-nonce"); !nonce.empty())
         session.nonce = std::move(nonce);
-    if (reading.answer == Answer::expired || reading.answer == Answer::revoked)
+    if (reading.answer == Answer::expired || reading.answer == Answer::revoked) {
         setbacks[did] = reading.answer;
+        reasons[did] = reading.message;
+    }
     if (budgets == nullptr)
         return;
     auto &budget = (*budgets)[did];

@@ -65,6 +65,7 @@ public:
     std::map<std::string, Session> sessions;         ///< by DID
     std::map<std::string, Budget> *budgets = nullptr; ///< by DID; of the worker
     std::map<std::string, Answer> setbacks;          ///< by DID: expired or revoked
+    std::map<std::string, std::string> reasons;      ///< of setbacks, as the server put them
 
     [[nodiscard]] Session &session(const std::string &did) { return sessions.at(did); }
     /// Keeps what an answer says of the identity as a whole: its session, its rate limit, the server's nonce.

@@ -218,7 +218,7 @@ void settle_records(std::int64_t instance, const std::string &target, const Flig
                 outbox::tell("gone", "CASE WHEN r.published_at IS NOT NULL THEN 'record_unpublished' END", ", 'did', r.did, 'uri', " + address, "$4"),
             gone, {asks});
         for (const auto &[did, answer] : context.setbacks)
-            note_setback(instance, target, did, answer);
+            note_setback(instance, target, did, answer, context.reasons.at(did));
     });
 }
 

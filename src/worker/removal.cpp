@@ -55,7 +55,7 @@ void note_setbacks(std::int64_t instance, const std::string &target, const atpro
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         for (const auto &[did, answer] : context.setbacks)
-            note_setback(instance, target, did, answer);
+            note_setback(instance, target, did, answer, context.reasons.at(did));
     });
 }
 

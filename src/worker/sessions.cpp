@@ -73,13 +73,13 @@ Sessions load_sessions(std::int64_t instance, const std::string &target, const c
     return sessions;
 }
 
-void note_setback(std::int64_t instance, const std::string &target, const std::string &did, Answer answer)
+void note_setback(std::int64_t instance, const std::string &target, const std::string &did, Answer answer, const std::string &reason)
 {
     const bool over = answer == Answer::revoked;
     pg::execute("UPDATE autosync.atp_store SET status = $4, last_error = $5, updated_at = clock_timestamp()"
                 " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND status = 'active'",
                 {std::to_string(instance), target, did, over ? "revoked" : "expired",
-                 over ? "the server does not accept it any more" : "the server says that the access token has expired"});
+                 reason});
 }
 
 outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting)

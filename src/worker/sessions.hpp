@@ -26,7 +26,8 @@ struct Sessions {
 /// In a transaction. A session that is about to expire is noted as expired: it is renewed, and what needs it waits for that.
 [[nodiscard]] Sessions load_sessions(std::int64_t instance, const std::string &target, const config::Target &declared, const std::set<std::string> &dids);
 /// In a transaction: what an answer said of a session.
-void note_setback(std::int64_t instance, const std::string &target, const std::string &did, atproto::Answer answer);
+void note_setback(std::int64_t instance, const std::string &target, const std::string &did, atproto::Answer answer,
+                  const std::string &reason);
 
 [[nodiscard]] outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting);
 /// The tables whose syncs ask for notifications, as an array of oids.

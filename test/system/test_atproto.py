@@ -129,6 +129,21 @@ def test_an_owner_who_changes_takes_the_record_along(social, pds):
     assert not social.value("SELECT autosync.has_atp_record('posts', '21')")
 
 
+def test_a_deactivated_account_is_told_as_what_it_is(social, pds):
+    """Before the PDS is killed: its directory of DIDs forgets then, and who is to be active again has to be in it."""
+    account = pds.accounts[1]
+    token = pds.ask("com.atproto.server.createSession", {"identifier": account["handle"], "password": account["password"]})["accessJwt"]
+    pds.ask("com.atproto.server.deactivateAccount", {}, token=token)
+    social.execute("UPDATE posts SET body = 'of a deactivated account' WHERE id = 2; UPDATE posts SET body = 'of another' WHERE id = 1")
+    wait_for(lambda: social.value("SELECT count(*) FROM autosync.atp_sessions WHERE did = %s AND status <> 'active' AND last_error LIKE '%%eactivated%%'", account["did"]) == 1)
+    wait_for(lambda: social.value("SELECT autosync.count_pending_syncs(%s)", account["did"]) == 1)
+    assert not social.value("SELECT autosync.has_pending_syncs(%s)", pds.dids[0])
+    pds.ask("com.atproto.server.activateAccount", token=token)
+    social.execute("SELECT autosync.atp_login(%s, %s, 'social')", account["handle"], account["password"])
+    social.wait_delivered("social", 45)
+    compare(social, pds)
+
+
 def test_a_record_that_cannot_be_fails_alone(social, pds):
     social.execute("ALTER SERVER social OPTIONS (ADD max_attempts '1')")
     social.execute("INSERT INTO posts (id, user_id, body, likes) VALUES (30, 1, 'good', 1), (31, 1, 'bad', 9007199254740992), (32, 2, 'good', 1)")
