@@ -1,5 +1,5 @@
 # Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
-TASKS = check demo bench setup compile_commands format tidy
+TASKS = check demo bench setup docs compile_commands format tidy
 
 ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
 .PHONY: $(TASKS)
@@ -12,6 +12,8 @@ bench: setup
 	bench/run
 setup:
 	@scripts/setup
+docs: setup
+	scripts/reference
 compile_commands:
 	cmake -S . -B build/cmake -G Ninja
 	ln -sf build/cmake/compile_commands.json compile_commands.json

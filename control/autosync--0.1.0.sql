@@ -284,6 +284,11 @@ CREATE FUNCTION autosync.explain_options(source regclass, target name) RETURNS T
     LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'autosync_explain_options';
 COMMENT ON FUNCTION autosync.explain_options(regclass, name) IS 'The effective value of each option of a sync and where it comes from. level: sync, server, setting or default; value NULL: none. Errors: 42704 not synced, 42501 not the owner of the table.';
 
+CREATE FUNCTION autosync.option_rows(
+    OUT option text, OUT kinds text[], OUT levels text[], OUT type text, OUT choices text[], OUT lowest bigint, OUT highest bigint, OUT fallback text, OUT help text)
+RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'autosync_option_rows';
+COMMENT ON FUNCTION autosync.option_rows() IS 'Every option there is. kinds: of targets that have it, NULL for all; levels: server, mapping, sync; lowest and highest: of durations in milliseconds; fallback: the default, or the setting that gives it.';
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Operation (views, states, retry, pause, ...)
 -- ---------------------------------------------------------------------------------------------------------------------
