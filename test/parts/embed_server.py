@@ -15,6 +15,8 @@ import base64
 import json
 import os
 import random
+import select
+import socket
 import struct
 import sys
 import threading
@@ -111,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             failing = control["count"] > 0
             control["count"] -= failing
         time.sleep(control["delay_ms"] / 1000)
-        if failing and control["drop"]:
+        if control["delay_ms"] and self.is_abandoned() or failing and control["drop"]:
             self.close_connection = True
             return self.connection.close()
         if failing and control["status"]:
@@ -121,6 +123,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.embed(json.loads(raw), control)
         except ValueError:
             return self.refuse(400, "We could not parse the JSON body of your request.")
+
+    def is_abandoned(self):
+        """Whoever asked has not waited: nothing is embedded for them, nor counted in the middle of somebody else's test."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def embed(self, request, control):
         if not isinstance(request, dict) or "model" not in request:

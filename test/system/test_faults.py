@@ -71,9 +71,9 @@ class Counters(Writer):
                 else:
                     self.cursor.execute("UPDATE counters SET n = n + 1 WHERE id = (SELECT id FROM counters OFFSET floor(random() * (SELECT count(*) FROM counters)) LIMIT 1)")
                 self.committed += 1
-            except psycopg2.DatabaseError:
-                if self.cursor.connection.closed:
-                    return  # the server was killed
+            except psycopg2.DatabaseError as error:
+                if error.pgcode is None or self.cursor.connection.closed:
+                    return  # an error that no server has sent: it was killed
                 raise
             time.sleep(0.001)
 
