@@ -1,4 +1,4 @@
-"""What the README shows is what a reader gets: its SQL is run as it is written there, with this machine's addresses and passwords in place of its own."""
+"""What README and docs/ show is what a reader gets: their SQL is run as it is written there, with this machine's addresses and passwords in place of their own."""
 import contextlib
 import os
 import pathlib
@@ -6,23 +6,19 @@ import re
 
 import pytest
 
-from conftest import ROOT, Database
+import reader as reading
+from conftest import ROOT
+from parts import Embedder, Qdrant
+from pds import Pds
 
-TABLES = """
-CREATE TABLE customers (id int PRIMARY KEY, name text);
-CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers);
-CREATE TABLE products (id int PRIMARY KEY, name text, description text, price numeric(10, 2), category_id int);
-INSERT INTO customers VALUES (1, 'Ada');
-INSERT INTO orders VALUES (7, 1);
-INSERT INTO products VALUES (1, 'Scarf', 'woollen, for cold days', 20, 1), (2, 'Sun hat', 'straw, for hot days at the beach', 15, 1), (3, 'Spade', 'for digging', 30, 2)
-"""
+README = ROOT / "README.md"
+PAGES = sorted(page for page in (ROOT / "docs").glob("*.md") if reading.blocks(page))
+NEEDED = {"neo4j.md": ("graph",), "qdrant.md": ("qdrant", "embedder"), "atproto.md": ("pds",)}
 
 
 def blocks():
-    """The README's SQL: a list of statements for each block."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^```sql\n(.*?)^```", text, re.S | re.M)
-    return [[statement.strip() for statement in re.sub(r"--.*", "", block).split(";") if statement.strip()] for block in found]
+    """The README's SQL, without the rows it shows."""
+    return [[statement for _, statement, _ in block] for block in reading.blocks(README)]
 
 
 @pytest.fixture(scope="module")
@@ -50,38 +46,32 @@ def secrets(server):
     server.start()
 
 
-class Reader:
-    """Types what the README shows into a database of its own."""
-
-    def __init__(self, server, name, places):
-        self.database = Database(server, name)
-        self.database.execute(TABLES)
-        self.places = places
-
-    def type(self, statement):
-        for shown, here in self.places.items():
-            statement = statement.replace(shown, here)
-        return None if statement == "CREATE EXTENSION autosync" else self.database.execute(statement)
+def places_of(part, secrets):
+    """What a page shows of this server, and what is so on this machine."""
+    if isinstance(part, Qdrant):
+        return {"qdrant://127.0.0.1:6333": part.url.replace("http", "qdrant"), '{"embed_url"': '{"api_key": "%s", "embed_url"' % part.key, "http://127.0.0.1:6333": part.url}
+    if isinstance(part, Embedder):
+        secrets("openai", part.key)
+        return {"https://api.openai.com/v1": part.url}
+    if isinstance(part, Pds):
+        return {"127.0.0.1:2583": part.url.split("//")[1], "…app password…": part.accounts[0]["password"], "did:plc:example": part.accounts[0]["did"]}
+    secrets("neo4j", part.password)
+    return {"http://127.0.0.1:7474": part.url, '"password": "…"': '"password": "%s"' % part.password}
 
 
 @pytest.fixture(scope="module")
 def reader(server, secrets, graph, qdrant, embedder):
     qdrant.clear()
-    secrets("neo4j", graph.password)
-    secrets("openai", embedder.key)
-    places = {"http://127.0.0.1:7474": graph.url, '"password": "…"': '"password": "%s"' % graph.password, "qdrant://127.0.0.1:6333": qdrant.url.replace("http", "qdrant"),
-              "https://api.openai.com/v1": embedder.url, '{"embed_url"': '{"api_key": "%s", "embed_url"' % qdrant.key}
+    places = {shown: here for part in (graph, qdrant, embedder) for shown, here in places_of(part, secrets).items()}
     readers = []
 
     def begin(name):
-        readers.append(Reader(server, name, places))
+        readers.append(reading.Reader(server, name, dict(places)))
         return readers[-1]
 
     yield begin
     for reader in readers:
-        reader.database.connection.close()
-        with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
-            cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % reader.database.name)
+        reader.leave()
 
 
 def test_the_first_steps(reader, graph):
@@ -121,7 +111,7 @@ def test_rows_are_searched_by_meaning(reader):
 def test_rows_publish_themselves(reader, pds):
     fifth = reader("readme_social")
     account = pds.accounts[0]
-    fifth.places = {"127.0.0.1:2583": pds.url.split("//")[1], "…app password…": account["password"]}
+    fifth.places.update(places_of(pds, None))
     fifth.database.execute("CREATE TABLE users (id int PRIMARY KEY, did text); CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users, body text,"
                            " status text, created_at timestamptz DEFAULT now(), uri text, cid text)")
     fifth.database.execute("INSERT INTO users VALUES (1, %s); INSERT INTO posts VALUES (1, 1, 'Hello', 'published'), (2, 1, 'Not yet', 'draft')", account["did"])
@@ -134,7 +124,7 @@ def test_rows_publish_themselves(reader, pds):
 
 def test_the_queries_for_operators(reader):
     """Every query between back-ticks of the sections that are read at three in the morning."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     queries = re.findall(r"`(SELECT [^`…]*)`", text)
     assert len(queries) >= 12
     fourth = reader("readme_operators")
@@ -144,3 +134,14 @@ def test_the_queries_for_operators(reader):
     fourth.database.wait_delivered("graph")
     for query in queries:
         fourth.type(query)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page(page, server, secrets, request):
+    parts = [request.getfixturevalue(name) for name in NEEDED.get(page.name, ())]
+    places = {shown: here for part in parts for shown, here in places_of(part, secrets).items()}
+    reader = reading.Reader(server, "docs_" + page.stem.replace("-", "_"), places)
+    try:
+        assert reader.follow(page, *parts[:1]) > 0, "nothing of what the page shows is compared"
+    finally:
+        reader.leave()
