@@ -151,7 +151,7 @@ std::size_t Buffer::find(TopicId topic, std::string_view key, std::uint32_t hash
             continue;
         const auto &theirs = this->topic(entry.topic);
         const auto &ours = this->topic(topic);
-        if (entry.topic == topic || (theirs.table == ours.table && theirs.correlation_id == ours.correlation_id && theirs.origin == ours.origin))
+        if (entry.topic == topic || (!theirs.alone && !ours.alone && theirs.table == ours.table && theirs.correlation_id == ours.correlation_id && theirs.origin == ours.origin))
             return index;
     }
     return entries_.size();

@@ -184,7 +184,7 @@ std::string used_columns(Relation relation, const Options &options, const std::v
         const auto found = options.find(name);
         return found == options.end() ? std::string{} : found->second;
     };
-    const std::string expressions = config::lower(option("filter") + "\n" + option("soft_delete") + "\n" + option("embed_expression"));
+    const std::string expressions = config::lower(option("filter") + "\n" + option("soft_delete") + "\n" + config::removal_condition(options) + "\n" + option("embed_expression"));
     const auto mentioned = [&](std::string_view name) { return expressions.find(config::lower(name)) != std::string::npos; };
     // Whoever mentions the table in an expression may mean the whole row.
     const bool whole_row = mentioned(NameStr(relation->rd_rel->relname));
@@ -240,6 +240,8 @@ void build(Spec &spec, const TriggerData &trigger)
             spec.key.push_back(part);
         }
         spec.used = used_columns(relation, declaration.options, key);
+        if (const auto condition = config::removal_condition(declaration.options); !condition.empty())
+            spec.removes = std::make_shared<LastState>(condition, spec.table, RelationGetDescr(relation)->tdtypeid);
     }
     spec.active = true;
 }

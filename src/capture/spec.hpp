@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "capture/buffer.hpp"
+#include "capture/last_state.hpp"
 #include "pg/canonical.hpp"
 #include "pg/postgres.hpp"
 
@@ -23,6 +25,7 @@ struct Spec {
     std::int8_t waits = -1;        ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
     unsigned operations = 0;       ///< bits 1 << outbox::Operation
     std::vector<KeyPart> key;
+    std::shared_ptr<LastState> removes; ///< asked of a row that is deleted; null: the option on_delete is a word
     std::string used;              ///< bitmap of the attributes that the sync reads (bit n-1 = attribute n)
 
     // The topic of this sync's events in the current transaction, while epoch and session settings stay the same.

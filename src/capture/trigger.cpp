@@ -139,7 +139,7 @@ Buffer::TopicId topic_of(Spec &spec, Buffer &changes)
         if (known.correlation_id == settings.correlation_id && known.origin == settings.origin)
             return spec.topic;
     }
-    spec.topic = changes.intern({spec.table, {spec.target}, settings.correlation_id, settings.origin});
+    spec.topic = changes.intern({spec.table, {spec.target}, settings.correlation_id, settings.origin, spec.removes != nullptr});
     spec.epoch = changes.epoch();
     return spec.topic;
 }
@@ -183,11 +183,13 @@ bool waits(const Spec &spec) { return spec.waits < 0 ? settings.delivery == conf
 
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
 
-void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
+/// `removes`: of a deletion, whether it goes from the target whatever on_delete says otherwise.
+void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool removes)
 {
     prepare_scratch();
     Buffer &changes = buffer();
-    if (is_last_row(spec, trigger, operation, changes)) {
+    const bool alone = spec.removes != nullptr; // what it says of a deletion is for its own target only, so nobody shares its events
+    if (!alone && is_last_row(spec, trigger, operation, changes)) {
         last_row->triggers.push_back(trigger.tg_trigger->tgoid);
         if (operation == Operation::update && !matters(spec))
             return;
@@ -202,19 +204,25 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation)
     }
     RowChange row;
     row.operation = operation;
-    last_row->generation = 0;
+    if (!alone)
+        last_row->generation = 0;
     if (!describe(spec, trigger, row))
         return;
     if (waits(spec))
         await_arrival(spec.target, spec.table, false);
     const Buffer::TopicId topic = topic_of(spec, changes);
     const int level = GetCurrentTransactionNestLevel();
-    remember_row(spec, trigger, operation, changes);
+    if (!alone)
+        remember_row(spec, trigger, operation, changes);
     const auto columns = static_cast<std::uint8_t>(spec.key.size());
+    const auto note = [&](const outbox::PackedEvent &event) {
+        const Buffer::Index entry = changes.add(level, topic, event);
+        if (!alone)
+            last_row->entries.push_back(entry);
+    };
     if (row.rekeyed)
-        last_row->entries.push_back(changes.add(level, topic, {Operation::remove, true, columns, view(old_key), {}}));
-    last_row->entries.push_back(
-        changes.add(level, topic, {operation, false, columns, view(key), row.has_changes ? view(changed) : std::string_view{}}));
+        note({Operation::remove, true, columns, view(old_key), {}});
+    note({operation, removes, columns, view(key), row.has_changes ? view(changed) : std::string_view{}});
     noted();
 }
 
@@ -264,8 +272,15 @@ void capture(const TriggerData &trigger)
         return;
     if (operation == Operation::truncate)
         note_truncate(spec, RelationGetRelid(trigger.tg_relation));
-    else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event))
-        note_row(spec, trigger, operation);
+    else if (!TRIGGER_FIRED_FOR_ROW(trigger.tg_event) || !TRIGGER_FIRED_AFTER(trigger.tg_event))
+        return;
+    else if (operation == Operation::remove && spec.removes != nullptr) {
+        const auto condition = spec.removes;
+        const bool removes = condition->holds(trigger.tg_trigtuple, RelationGetDescr(trigger.tg_relation));
+        note_row(spec_of(trigger), trigger, operation, removes); // looked up again: what the condition calls may have made it anew
+    } else {
+        note_row(spec, trigger, operation, false);
+    }
 }
 
 } // namespace

@@ -88,6 +88,12 @@ Options options_from_json(std::string_view json)
     return options;
 }
 
+std::string removal_condition(const Options &options)
+{
+    const auto option = options.find("on_delete");
+    return option == options.end() || option->second == "remove" || option->second == "keep" ? std::string{} : option->second;
+}
+
 std::string options_to_json(const Options &options)
 {
     const auto table = config::options();

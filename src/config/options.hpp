@@ -89,6 +89,9 @@ using Vectors = std::map<std::string, std::vector<std::string>>;
 /// The columns that such a sync names beside those of its payload.
 [[nodiscard]] std::vector<std::string> vector_columns(const Options &options);
 
+/// The option `on_delete` where it is a condition; empty: it is a word, or not given.
+[[nodiscard]] std::string removal_condition(const Options &options);
+
 /// What stands for a column's value at a target.
 struct Mask {
     enum class Way : std::uint8_t { none, null, hash, text };

@@ -115,6 +115,7 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
     for (const auto &column : sync.key)
         sync.source.key.push_back(column.name);
     sync.deleted = deleted_condition(table, sync.options);
+    sync.removes = removal_condition(sync.options);
     const auto masks = column_masks(table, sync.key, sync.options);
     for (const auto *const attribute : sent_columns(table, sync.options)) {
         const auto mask = masks.find(attribute->name);

@@ -43,6 +43,7 @@ struct Sync {
     std::vector<Oid> column_types;
     std::vector<Mask> masks;          ///< per column: what stands for its value
     std::string deleted;              ///< condition: such a row counts as deleted; empty: none does
+    std::string removes;              ///< condition on the last state of a deleted row: is it to be removed? Empty: on_delete is a word
     std::vector<LinkReader> links;    ///< same order as source.links
     mapping::Source source;
     std::vector<std::string> expressions; ///< of source.computed, same order

@@ -22,10 +22,9 @@ void check_options(const std::string &kind, config::Level level, const config::O
 
 namespace {
 
-/// Only parsed and analysed, never run. As a condition, so that it can hold no aggregates and give no sets.
-void analyse(const config::Sync &sync, const std::string &condition)
+/// Only parsed and analysed, never run.
+void analyse(const config::Sync &sync, const std::string &statement)
 {
-    const std::string statement = "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " WHERE " + condition;
     const char *const text = statement.c_str();
     const pg::ActingAs owner{sync.owner};
     pg::call([text] {
@@ -36,6 +35,12 @@ void analyse(const config::Sync &sync, const std::string &condition)
     });
 }
 
+/// As a condition, so that it can hold no aggregates and give no sets.
+void analyse_condition(const config::Sync &sync, const std::string &condition)
+{
+    analyse(sync, "SELECT 1 FROM " + pg::quote_qualified(sync.schema, sync.name) + " WHERE " + condition);
+}
+
 } // namespace
 
 void check_condition(const config::Sync &sync, const char *option, const std::string &condition)
@@ -43,7 +48,7 @@ void check_condition(const config::Sync &sync, const char *option, const std::st
     if (!pg::is_one_expression(condition))
         throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"" + std::string{option} + "\" must be one condition", "It is: " + condition,
                           "Write what would stand behind WHERE, without the word itself."};
-    analyse(sync, "(" + condition + "\n)");
+    analyse_condition(sync, "(" + condition + "\n)");
 }
 
 void check_text(const config::Sync &sync, const std::string &expression)
@@ -51,10 +56,18 @@ void check_text(const config::Sync &sync, const std::string &expression)
     if (!pg::is_one_expression(expression))
         throw pg::Failure{ERRCODE_SYNTAX_ERROR, "option \"embed_expression\" must be one expression", "It is: " + expression,
                           "Write what would stand behind SELECT, without the word itself, for example: name || ' ' || description"};
-    analyse(sync, "((" + expression + "\n)::pg_catalog.text) IS NULL");
+    analyse_condition(sync, "((" + expression + "\n)::pg_catalog.text) IS NULL");
 }
 
 namespace {
+
+/// A deleted row is no row of the table any more: what holds only for those, as ctid, does not.
+void check_last_state(const config::Sync &sync)
+{
+    check_condition(sync, "on_delete", sync.removes);
+    const std::string type = pg::quote_qualified(sync.schema, sync.name);
+    analyse(sync, pg::condition_on_value(sync.removes, "NULL::" + type, sync.name));
+}
 
 constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyz0123456789_$";
 
@@ -101,6 +114,8 @@ Checked check_sync(Oid table, const std::string &target, const config::Options &
         check_condition(checked.sync, "filter", filter->second);
     if (!checked.sync.deleted.empty())
         check_condition(checked.sync, "soft_delete", checked.sync.deleted);
+    if (!checked.sync.removes.empty())
+        check_last_state(checked.sync);
     check_masks(checked.sync);
     if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
         check_vectors(checked.sync);

@@ -191,7 +191,9 @@ std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key)
             return Answer{"absent", row.skip ? "the row counts as deleted; what the target holds of it stays" : "the row counts as deleted", {},
                           "See the options \"soft_delete\" and \"on_delete\" in autosync.explain_options()."};
         if (row.change.removed)
-            return Answer{"absent", row.skip ? "there is no such row; what the target holds of it stays" : "there is no such row"};
+            return Answer{"absent", !row.skip                ? "there is no such row"
+                                    : sync.removes.empty() ? "there is no such row; what the target holds of it stays"
+                                                           : "there is no such row; when it was deleted, the condition of on_delete decided whether it stays at the target"};
         return std::nullopt;
     } catch (const worker::SyncTrouble &trouble) {
         return Answer{"broken", trouble.what(), {}, "Correct the declaration with autosync.alter_sync()."};

@@ -24,6 +24,7 @@ struct Topic {
     std::vector<std::string> targets; ///< names
     std::string correlation_id;
     std::string origin;
+    bool alone = false; ///< not written: while they are buffered its events are not united with those for other targets
 
     friend bool operator==(const Topic &, const Topic &) = default;
 };

@@ -1,6 +1,6 @@
 #include "pg/expression.hpp"
 
-#include "pg/bridge.hpp"
+#include "pg/spi.hpp"
 
 namespace autosync::pg {
 
@@ -43,6 +43,12 @@ bool is_one_expression(const std::string &text)
         const auto *const select = reinterpret_cast<const SelectStmt *>(parsed);
         return is_bare(select) && list_length(select->targetList) == 1 && linitial_node(ResTarget, select->targetList)->name == nullptr;
     });
+}
+
+std::string condition_on_value(const std::string &condition, const std::string &value, const std::string &table)
+{
+    // As a function's result its name stands for the row as a whole, too.
+    return "SELECT ((" + condition + "\n) IS TRUE) FROM pg_catalog.unnest(ARRAY[" + value + "]) AS " + quote(table);
 }
 
 } // namespace autosync::pg

@@ -174,12 +174,12 @@ private:
         }
     }
 
-    /// Absence removes where the sync says so; a key that was given up goes in any case.
+    /// Absence removes where the sync says so; a key that was given up goes in any case. What a sweep finds to be gone may have been kept.
     static bool nothing_to_send(const Declared &declared, const Item &item, const ReadRow &row, bool sweeping)
     {
         if (!row.change.removed)
             return sweeping; // it is there as it should be: events and backfills take care of it
-        if (item.rekeyed && !row.filtered)
+        if (item.rekeyed && !row.filtered && !(sweeping && row.skip))
             return false;
         return row.skip || (!row.filtered && !declared.removes && !sweeping);
     }

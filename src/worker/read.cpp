@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::size_t most_keys = 500; ///< per statement
 
+/// Of on_delete also where a condition decides: it was asked when the row was there, and what it wants removed is marked as such.
 [[nodiscard]] bool kept(const config::Sync &sync, const char *name)
 {
     const auto option = sync.options.find(name);
-    return option != sync.options.end() && option->second == "keep";
+    return option != sync.options.end() && option->second != "remove";
 }
 
 [[nodiscard]] RowDecoder decoder_of(const config::Sync &sync, const Statement &statement)

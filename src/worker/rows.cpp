@@ -56,7 +56,7 @@ RowDecoder::RowDecoder(const config::Sync &sync, const Statement &statement) : s
 {
     const auto keeps = [&](const char *name) {
         const auto option = sync.options.find(name);
-        return option != sync.options.end() && option->second == "keep";
+        return option != sync.options.end() && option->second != "remove";
     };
     keep_filtered_ = keeps("on_filtered");
     keep_deleted_ = keeps("on_delete");
@@ -85,7 +85,7 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
     if (!statement_.deleted.empty() && DatumGetBool(values[statement_.gone()])) {
         row.change.removed = true;
         row.deleted = true;
-        row.skip = keep_deleted_;
+        row.skip = statement_.removes.empty() ? keep_deleted_ : !DatumGetBool(values[statement_.removable()]);
         return row;
     }
     if (!DatumGetBool(values[statement_.match()])) {

@@ -167,7 +167,9 @@ std::string Statement::select(const std::string &where_clause) const
     std::string given;
     for (const auto &expression : computed) // a row that does not match may be none that it can be evaluated for
         given += ", CASE WHEN " + match + " THEN (" + expression + "\n)::pg_catalog.text END";
-    const std::string gone = deleted.empty() ? "" : ", ((" + deleted + "\n) IS TRUE)";
+    std::string gone = deleted.empty() ? "" : ", ((" + deleted + "\n) IS TRUE)";
+    if (!deleted.empty() && !removes.empty())
+        gone += ", CASE WHEN ((" + deleted + "\n) IS TRUE) THEN ((" + removes + "\n) IS TRUE) ELSE false END";
     return "SELECT " + keys + ", " + match + gone + values + given + link_values;
 }
 
@@ -234,6 +236,7 @@ Statement make_statement(const config::Sync &sync)
     if (const auto filter = sync.options.find("filter"); filter != sync.options.end())
         made.filter = filter->second;
     made.deleted = sync.deleted;
+    made.removes = sync.removes;
     for (const auto &column : sync.key)
         builder.add_key(column);
     made.types.insert(made.types.end(), made.columns() - made.match(), BOOLOID);
