@@ -79,7 +79,7 @@ class Reader:
                 if shown is None or not shown[0].startswith("ERROR"):
                     raise AssertionError("%s: %s\n%s" % (page.name, statement, error)) from error
                 here = ["ERROR: " + error.diag.message_primary]
-            assert shown is None or here == shown, "%s: %s" % (page.name, statement)
+            assert shown is None or here == shown, "%s: %s\nshown: %s\nhere:  %s" % (page.name, statement, shown, here)
             compared += shown is not None
         return compared
 

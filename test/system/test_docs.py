@@ -8,6 +8,7 @@ import pytest
 
 import reader as reading
 from conftest import ROOT
+from neo4j_client import Neo4j
 from parts import Embedder, Qdrant
 from pds import Pds
 
@@ -49,6 +50,7 @@ def secrets(server):
 def places_of(part, secrets):
     """What a page shows of this server, and what is so on this machine."""
     if isinstance(part, Qdrant):
+        secrets("qdrant", part.key)
         return {"qdrant://127.0.0.1:6333": part.url.replace("http", "qdrant"), '{"embed_url"': '{"api_key": "%s", "embed_url"' % part.key, "http://127.0.0.1:6333": part.url}
     if isinstance(part, Embedder):
         secrets("openai", part.key)
@@ -139,6 +141,9 @@ def test_the_queries_for_operators(reader):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page(page, server, secrets, request):
     parts = [request.getfixturevalue(name) for name in NEEDED.get(page.name, ())]
+    for part in parts:
+        if isinstance(part, (Neo4j, Qdrant)):
+            part.clear()
     places = {shown: here for part in parts for shown, here in places_of(part, secrets).items()}
     reader = reading.Reader(server, "docs_" + page.stem.replace("-", "_"), places)
     try:
