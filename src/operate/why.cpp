@@ -8,6 +8,7 @@
 #include "mapping/identity.hpp"
 #include "operate/access.hpp"
 #include "operate/backlog.hpp"
+#include "operate/held.hpp"
 #include "operate/key.hpp"
 #include "operate/newest.hpp"
 #include "operate/rows.hpp"
@@ -174,14 +175,15 @@ std::string problem_of(const config::Sync &sync, const config::Target &target)
     return usable ? "" : "the owner of the table has no USAGE privilege on the target";
 }
 
-/// What the row itself says; nullopt: it is as it is to be delivered.
-std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key)
+/// What the row itself says; nullopt: it is as it is to be delivered, in `change`.
+std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key, mapping::Change &change)
 {
     worker::Reader reader{sync};
     const worker::Wanted wanted[] = {{key.text, key.columns}};
     std::size_t done = 0;
     try {
         const auto row = reader.read_keys(wanted, std::size_t{1} << 30, &done).at(0);
+        change = row.change;
         if (!row.problem.empty())
             return Answer{"broken", "this row cannot be delivered: " + row.problem};
         if (row.filtered)
@@ -197,6 +199,33 @@ std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key)
         return std::nullopt;
     } catch (const worker::SyncTrouble &trouble) {
         return Answer{"broken", trouble.what(), {}, "Correct the declaration with autosync.alter_sync()."};
+    }
+}
+
+constexpr std::chrono::milliseconds answer_time{5'000};
+
+/// Nothing is pending: does the target have it?
+Answer ask_target(const config::Sync &sync, const config::Target &target, const Key &key, const mapping::Change &change)
+{
+    constexpr const char *again = "Run autosync.publish(), or autosync.backfill() for all rows.";
+    const auto unknown = [](const std::string &reason) {
+        return Answer{"delivered", "nothing of it is pending; whether the target still has it is not known: " + reason, {}, "See autosync.check_target()."};
+    };
+    try {
+        const auto held = ask_for(sync, target, change, key.text, answer_time);
+        if (held.problem.outcome != targets::Outcome::delivered)
+            return unknown(held.problem.message);
+        const auto found = differences(held);
+        if (found.empty())
+            return {"delivered", "nothing of it is pending, and the target has it"};
+        if (held.theirs.empty())
+            return {"not_delivered", "the target does not have it, and nothing has changed since", {}, again};
+        std::string fields;
+        for (const auto &difference : found)
+            fields += (fields.empty() ? "" : ", ") + difference.field;
+        return {"different", "nothing of it is pending, but the target holds something else: " + fields, {}, "autosync.diff() shows both. " + std::string{again}};
+    } catch (const std::invalid_argument &problem) {
+        return unknown(problem.what());
     }
 }
 
@@ -222,19 +251,22 @@ Answer inquire(Oid table, const std::string &text, const std::string &name)
     }
     if (answer && answer->state != "pending")
         return *answer;
-    const auto row = look_at_row(*sync, key);
+    mapping::Change change;
+    const auto row = look_at_row(*sync, key, change);
     if (answer) // waiting is no use where the row cannot be read
         return row && row->state == "broken" ? *row : *answer;
     if (const auto off = target ? switched_off(*sync, *target) : std::string{}; !off.empty())
         return {"disabled", off + ": changes are not captured", {}, "Switch it on, then run autosync.backfill() for what was changed meanwhile."};
     if (row)
         return *row;
-    if (target->kind->kind() != "test")
-        return {"delivered", "nothing of it is pending"};
+    auto arrived = ask_target(*sync, *target, key, change);
     const pg::ActingAs owner{pg::extension_owner(), false};
-    const auto at = inquiry.sent_at();
-    return at ? Answer{"delivered", "nothing of it is pending", at}
-              : Answer{"not_delivered", "the target does not have it, and nothing has changed since", {}, "Run autosync.publish(), or autosync.backfill() for all rows."};
+    if (arrived.state != "delivered")
+        if (auto meanwhile = inquiry.on_its_way()) // changed while the target was asked
+            return *meanwhile;
+    if (arrived.state == "delivered" && target->kind->kind() == "test")
+        arrived.since = inquiry.sent_at();
+    return arrived;
 }
 
 } // namespace

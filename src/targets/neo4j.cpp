@@ -184,6 +184,21 @@ public:
     }
     [[nodiscard]] Probe read_probe(const http::Response &response) const override { return read_components(response); }
 
+    [[nodiscard]] std::optional<http::Request> inspect(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping,
+                                                       const Change &change) const override
+    {
+        std::string script = compiled(mapping).inspect + R"("rows":[)";
+        Change whole = change;
+        whole.row.resize(compiled(mapping).fields.size()); // of a removed one the key is all there is
+        append_row(script, compiled(mapping), whole, 0);
+        return request_of(server, script + "]}}");
+    }
+    [[nodiscard]] Held read_held(const Server & /*server*/, const mapping::Source & /*source*/, const Mapping &mapping, const Change &change,
+                                 const http::Response &response) const override
+    {
+        return read_inspected(response, compiled(mapping).shape, change.removed);
+    }
+
     [[nodiscard]] http::Request enumerate(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping, std::string_view after,
                                           std::size_t limit) const override
     {

@@ -262,6 +262,23 @@ std::optional<std::size_t> read_sum(const http::Response &response)
     return sum;
 }
 
+std::optional<Verdict> read_only_value(const http::Response &response, json &value)
+{
+    json body;
+    if (auto trouble = problem(response, body))
+        return trouble;
+    const bool readable = each_row(body, [&](const json &row) {
+        value = row[0];
+        return true;
+    });
+    if (readable && value.is_object())
+        return std::nullopt;
+    Verdict verdict;
+    verdict.outcome = Outcome::unreachable;
+    verdict.message = "an answer of another shape: is this Neo4j?";
+    return verdict;
+}
+
 Probe read_components(const http::Response &response)
 {
     json body;

@@ -23,11 +23,7 @@ std::string set_natives(const std::string &variable, const std::vector<Field> &f
     for (const auto &field : fields) {
         if (!field.native)
             continue;
-        const bool is_list = field.type.kind == mapping::Kind::list;
-        const auto function = std::string(native_function(is_list ? field.type.element : field.type.kind));
-        const auto parameter = "row.t" + number(*field.native);
-        const auto native = is_list ? "[e IN " + parameter + " | " + function + "(e)]" : function + '(' + parameter + ')';
-        out += ", " + variable + '.' + field.cypher_name + " = coalesce(" + native + ", row.p." + field.cypher_name + ')';
+        out += ", " + variable + '.' + field.cypher_name + " = " + native_value(field);
     }
     return out;
 }
@@ -190,6 +186,7 @@ std::unique_ptr<const Compiled> compile_source(const mapping::Source &source)
     json::append_string(compiled->json_mark, shape.mark);
     compiled->fields = make_fields(source.columns, shape.properties);
     compiled->upsert = prefix(shape, shape.edge ? upsert_edge(shape, *shape.edge, compiled->fields) : upsert_node(shape, compiled->fields));
+    compiled->inspect = prefix(shape, inspect_statement(shape, compiled->fields));
     compiled->remove = prefix(shape, remove_entity(shape));
     compiled->purge = prefix(shape, source.options.contains("forsaken") ? purge_name(shape) : purge_entities(shape));
     return compiled;

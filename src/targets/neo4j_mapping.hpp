@@ -22,6 +22,7 @@ struct Compiled final : Mapping {
     std::string json_mark;          ///< '"…"'
     std::string upsert;             ///< '{"statement":"…","parameters":{…,': to be ended by '"rows":[…]}}'
     std::string remove;             ///< the same; wants "v" as well
+    std::string inspect;            ///< like upsert: asks for what there is of the row, beside what it would be
     std::string purge;              ///< the same; wants "limit"
 };
 
@@ -33,6 +34,11 @@ struct Compiled final : Mapping {
 [[nodiscard]] std::string collect_statement(const Shape &shape);
 /// Once nothing of the source is left: removes stubs that nothing refers to any more, its own and its parents'.
 [[nodiscard]] std::vector<std::string> stub_statements(const Shape &shape);
+
+/// What the graph holds of each row, and what it would hold, made by the same functions: maps of properties, relations by their types, the label.
+[[nodiscard]] std::string inspect_statement(const Shape &shape, const std::vector<Field> &fields);
+/// The expression that makes a native value of a row's parameter.
+[[nodiscard]] std::string native_value(const Field &field);
 
 /// Appends the row of an upsert: {"p":{…},"t0":…,"f0":…}.
 void append_row(std::string &out, const Compiled &compiled, const mapping::Change &change, std::int64_t version);

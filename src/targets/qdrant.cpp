@@ -6,6 +6,7 @@
 #include "targets/kinds.hpp"
 #include "targets/qdrant_answer.hpp"
 #include "targets/qdrant_dialogue.hpp"
+#include "targets/qdrant_held.hpp"
 #include "targets/qdrant_mapping.hpp"
 #include "targets/qdrant_point.hpp"
 #include "targets/qdrant_prepare.hpp"
@@ -75,6 +76,18 @@ public:
 
     [[nodiscard]] http::Request probe(const Server &server) const override { return request_of(server, "GET", "/"); }
     [[nodiscard]] Probe read_probe(const http::Response &response) const override { return read_version(response); }
+
+    /// Where searches ask, also while a new collection is being filled beside it.
+    [[nodiscard]] std::optional<http::Request> inspect(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping,
+                                                       const mapping::Change &change) const override
+    {
+        return read_payload(server, compiled(mapping).collection, point_id(compiled(mapping), change.key));
+    }
+    [[nodiscard]] Held read_held(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping, const mapping::Change &change,
+                                 const http::Response &response) const override
+    {
+        return read_point(server, compiled(mapping), change, response);
+    }
 
     [[nodiscard]] http::Request enumerate(const Server &server, const mapping::Source & /*source*/, const Mapping &mapping, std::string_view after,
                                           std::size_t limit) const override

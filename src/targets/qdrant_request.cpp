@@ -58,6 +58,11 @@ http::Request read_points(const Server &server, std::string_view collection, std
                       std::move(body) + R"(,"with_payload":{"include":["_v","_hash"]},"with_vector":false})");
 }
 
+http::Request read_payload(const Server &server, std::string_view collection, std::string_view id)
+{
+    return request_of(server, "POST", collection_path(collection, "/points"), R"({"ids":[)" + std::string(id) + R"(],"with_payload":true,"with_vector":false})");
+}
+
 http::Request delete_points(const Server &server, std::string_view collection, std::span<const std::string_view> ids)
 {
     std::string body = R"({"points":)";

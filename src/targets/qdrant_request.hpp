@@ -16,6 +16,8 @@ namespace autosync::targets::qdrant {
 
 /// What is there of these points: version and fingerprints. `ids`: JSON.
 [[nodiscard]] http::Request read_points(const Server &server, std::string_view collection, std::span<const std::string_view> ids);
+/// All of one point but its vectors.
+[[nodiscard]] http::Request read_payload(const Server &server, std::string_view collection, std::string_view id);
 [[nodiscard]] http::Request delete_points(const Server &server, std::string_view collection, std::span<const std::string_view> ids);
 /// Everything of one source.
 [[nodiscard]] http::Request delete_source(const Server &server, const Compiled &mapping);

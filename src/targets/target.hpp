@@ -97,6 +97,13 @@ struct Planned {
     std::shared_ptr<Dialogue> dialogue; ///< null: one request, one answer
 };
 
+/// One entity as a target holds it, beside what it is to hold: JSON objects; empty: nothing.
+struct Held {
+    Verdict problem; ///< Outcome::delivered: there is none
+    std::string ours{};
+    std::string theirs{};
+};
+
 struct Probe {
     Outcome outcome = Outcome::unknown;
     std::string version; ///< of the server
@@ -138,6 +145,13 @@ public:
     /// Is it there, and who is it?
     [[nodiscard]] virtual http::Request probe(const Server &server) const = 0;
     [[nodiscard]] virtual Probe read_probe(const http::Response &response) const = 0;
+
+    /// Asks for what it holds of one entity, `change` as it is now. nullopt: a kind that is not asked for that over HTTP.
+    /// Throws std::invalid_argument for a row that it could not hold.
+    [[nodiscard]] virtual std::optional<http::Request> inspect(const Server &server, const mapping::Source &source, const Mapping &mapping,
+                                                               const mapping::Change &change) const;
+    [[nodiscard]] virtual Held read_held(const Server &server, const mapping::Source &source, const Mapping &mapping, const mapping::Change &change,
+                                         const http::Response &response) const;
 
     /// The keys (live entities only) that the target holds from this source, after `after`, in key order, at most `limit`.
     [[nodiscard]] virtual http::Request enumerate(const Server &server, const mapping::Source &source, const Mapping &mapping, std::string_view after,

@@ -30,6 +30,7 @@ INSERT INTO promised VALUES
 ('has_pending_syncs', 'did text', 'boolean'),
 ('health', 'OUT "check" text, OUT status text, OUT detail text, OUT hint text', 'SETOF'),
 ('pause', 'target name DEFAULT NULL::name', 'void'),
+('diff', 'source regclass, key text, target name, OUT field text, OUT ours jsonb, OUT theirs jsonb', 'SETOF'),
 ('preview', 'source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text', 'SETOF'),
 ('point_id', 'source regclass, key text', 'text'),
 ('publish', 'source regclass, key text, target name DEFAULT NULL::name', 'void'),

@@ -55,6 +55,7 @@ SELECT throws_ok(format('SELECT autosync.%s', call), '42501', NULL, call || ' ne
     $$publish('public.privileges_table', '1')$$,
     $$unpublish('public.privileges_table', '1')$$,
     $$preview('public.privileges_table', '1', 'privileges_target')$$,
+    $$diff('public.privileges_table', '1', 'privileges_target')$$,
     $$retry(source => 'public.privileges_table')$$,
     $$discard(source => 'public.privileges_table')$$,
     $$pause('privileges_target')$$,

@@ -76,6 +76,11 @@ def test_publish_edit_delete(social, pds):
     social.wait_delivered("social", 45)
     held = compare(social, pds)
     assert len(held) == 3
+    assert social.execute("SELECT * FROM posts, autosync.diff('posts', posts.id::text, 'social')") == []
+    assert social.value("SELECT state FROM autosync.why('posts', '1', 'social')") == "delivered"
+    social.execute("SELECT autosync.pause('social'); UPDATE posts SET body = 'pending' WHERE id = 2")
+    assert social.execute("SELECT * FROM autosync.diff('posts', '2', 'social')") == [("text", "pending", "second")]
+    social.execute("SELECT autosync.resume('social')")
     social.execute("UPDATE posts SET body = 'edited' WHERE id = 1; DELETE FROM posts WHERE id = 3")
     social.wait_delivered("social", 45)
     after = compare(social, pds)
