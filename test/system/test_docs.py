@@ -1,10 +1,12 @@
 """What README and docs/ show is what a reader gets: their SQL is run as it is written there, with this machine's addresses and passwords in place of their own."""
 import contextlib
+import json
 import os
 import pathlib
 import re
 
 import pytest
+import yaml
 
 import reader as reading
 from conftest import ROOT
@@ -125,10 +127,10 @@ def test_rows_publish_themselves(reader, pds):
 
 
 def test_the_queries_for_operators(reader):
-    """Every query between back-ticks of the sections that are read at three in the morning."""
-    text = README.read_text(encoding="utf-8")
-    queries = re.findall(r"`(SELECT [^`…]*)`", text)
-    assert len(queries) >= 12
+    """Every query between back-ticks of what is read at three in the morning."""
+    text = README.read_text(encoding="utf-8") + (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    queries = list(dict.fromkeys(re.findall(r"`(SELECT [^`…]*)`", text)))
+    assert len(queries) >= 25
     fourth = reader("readme_operators")
     start, *_, meaning, _ = blocks()
     for statement in start[:3] + meaning[:2]:
@@ -150,3 +152,65 @@ def test_a_page(page, server, secrets, request):
         assert reader.follow(page, *parts[:1]) > 0, "nothing of what the page shows is compared"
     finally:
         reader.leave()
+
+
+@pytest.fixture(scope="module")
+def monitored(server, secrets):
+    """A database with targets in several states, as a member of pg_monitor sees it."""
+    reader = reading.Reader(server, "docs_monitored", {})
+    for statement in ("SELECT autosync.add_target('trial', 'test://')", "SELECT autosync.add_target('idle', 'test://')", "SELECT autosync.pause('idle')",
+                      "SELECT autosync.add_sync('customers', t) FROM unnest('{trial,idle}'::name[]) AS t", "SELECT autosync.wait_delivered('trial', '60s')",
+                      "CREATE ROLE docs_monitor IN ROLE pg_monitor", "SET ROLE docs_monitor"):
+        reader.database.execute(statement)
+    yield reader.database
+    reader.leave()
+
+
+def exported():
+    """The metrics of the file for postgres_exporter, with their queries."""
+    return yaml.safe_load((ROOT / "docs" / "postgres_exporter.yml").read_text(encoding="utf-8"))
+
+
+def test_the_queries_for_prometheus(monitored):
+    for name, metric in exported().items():
+        with monitored.connection.cursor() as cursor:
+            cursor.execute(metric["query"])
+            assert cursor.fetchone() is not None or name == "autosync_progress", "%s has no rows" % name
+            assert [column.name for column in cursor.description] == [next(iter(each)) for each in metric["metrics"]], "columns of " + name
+    assert {value["usage"] for metric in exported().values() for each in metric["metrics"] for value in each.values()} == {"LABEL", "GAUGE", "COUNTER"}
+
+
+def test_the_dashboard(monitored):
+    known = {"%s_%s" % (name, column) for name, metric in exported().items() for each in metric["metrics"] for column, value in each.items() if value["usage"] != "LABEL"}
+    dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    used = set(re.findall(r"\bautosync_(?:target|health|progress|worker|outbox)_\w+", page))
+    for target in (target for panel in dashboard["panels"] for target in panel["targets"]):
+        if "rawSql" in target:
+            assert monitored.execute(target["rawSql"]) is not None
+        else:
+            used.update(re.findall(r"\bautosync_\w+", target["expr"]))
+    assert len(used) >= 8 and used <= known, "not exported: %s" % sorted(used - known)
+
+
+def test_every_link_leads_somewhere():
+    def anchor(heading):
+        return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
+
+    for page in [README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            if link.startswith("http"):
+                continue
+            place, _, heading = link.partition("#")
+            there = page if not place else page.parent / place
+            assert there.exists(), "%s: %s" % (page.name, link)
+            assert not heading or heading in map(anchor, re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.M)), "%s: %s" % (page.name, link)
+
+
+def test_what_pgxn_reads():
+    meta = json.loads((ROOT / "META.json").read_text(encoding="utf-8"))
+    version = re.search(r"default_version = '(.*)'", (ROOT / "control" / "autosync.control").read_text(encoding="utf-8"))[1]
+    assert {"name", "abstract", "version", "maintainer", "license", "provides", "meta-spec"} <= meta.keys() and meta["license"] == "postgresql"
+    assert meta["version"] == meta["provides"]["autosync"]["version"] == version
+    for name in ("file", "docfile"):
+        assert (ROOT / meta["provides"]["autosync"][name]).exists()
