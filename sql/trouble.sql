@@ -94,6 +94,19 @@ SELECT autosync.alter_sync('moody', 'try', '{"filter": null}') \gset
 SELECT autosync.wait_delivered();
 SELECT key, operation FROM autosync.sent WHERE source = 'trouble.moody' AND key = '10' GROUP BY 1, 2;
 
+-- how often a refused row is tried, and how many rows go into a request, is the sync's to say before it is the target's
+SELECT autosync.alter_sync('calm', 'try', '{"max_attempts": 2, "batch_size": 1}') \gset
+SELECT autosync.wait_delivered() \gset
+SELECT autosync.stat_reset('try') \gset
+INSERT INTO calm VALUES (21, 'breeze'), (22, 'breeze'), (23, 'breeze');
+SELECT autosync.wait_delivered();
+SELECT requests FROM autosync.stat_targets WHERE target = 'try';
+ALTER SERVER try OPTIONS (ADD fail 'storm', ADD retry_initial_delay '1ms');
+INSERT INTO calm VALUES (20, 'storm');
+INSERT INTO moody VALUES (20, 'storm');
+CALL await('(SELECT count(*) = 2 FROM autosync.failed_events)');
+SELECT source, attempts FROM autosync.failed_events ORDER BY source;
+
 SET client_min_messages = warning;
 DROP SCHEMA trouble CASCADE;
 RESET search_path;

@@ -1,7 +1,9 @@
 // A runner's rounds: read, launch, send, land.
 
 #include <algorithm>
+#include <limits>
 
+#include "config/connection.hpp"
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
 #include "worker/embedded.hpp"
@@ -23,6 +25,15 @@ constexpr milliseconds standby_nap{10};
 constexpr milliseconds job_pause{1'000};   // after a job could not read its table
 constexpr milliseconds apart_initial{100}; // a table that could not be locked or read is tried again after so long
 constexpr milliseconds apart_maximum{5'000};
+
+/// Rows of several syncs share a request: as many as the most modest of them asks for.
+std::size_t batch_size(const Flight &flight)
+{
+    auto size = std::numeric_limits<std::size_t>::max();
+    for (const auto &declared : flight.declared)
+        size = std::min(size, config::number_or(declared->sync.options, "batch_size", flight.target.batch_size));
+    return flight.declared.empty() ? flight.target.batch_size : size;
+}
 
 } // namespace
 
@@ -66,7 +77,7 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
     flight_->version = batch.version;
     flight_->place = std::max(flight_->place, pg::flush_wal()); // the version's reservation too
     delivery::Settings settings;
-    settings.batch_size = flight_->target.batch_size;
+    settings.batch_size = batch_size(*flight_);
     settings.max_in_flight = breaker_.failures() > 0 ? 1 : flight_->target.max_in_flight; // half open: one try decides
     flight_->delivery.emplace(*flight_->target.kind, flight_->target.description, batch, settings);
 }

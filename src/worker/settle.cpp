@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "config/connection.hpp"
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
 #include "pg/spi.hpp"
@@ -60,12 +61,21 @@ void sort_out(Round &round, Flight &flight)
     }
 }
 
-void judge(std::vector<outbox::Refusal> &refusals, const std::string &target, const config::Target &declared)
+/// Of the sync, else of its target.
+int most_attempts(const Flight &flight, Oid table)
+{
+    for (const auto &declared : flight.declared)
+        if (declared->sync.table == table)
+            return config::number_or(declared->sync.options, "max_attempts", static_cast<int>(flight.target.max_attempts));
+    return static_cast<int>(flight.target.max_attempts);
+}
+
+void judge(Flight &flight, const std::string &target)
 {
     static std::minstd_rand random{static_cast<std::minstd_rand::result_type>(GetCurrentTimestamp())};
-    for (auto &refusal : refusals) {
-        refusal.given_up = refusal.attempts >= static_cast<int>(declared.max_attempts);
-        refusal.delay = delivery::backoff(declared.backoff, static_cast<unsigned>(refusal.attempts), random);
+    for (auto &refusal : flight.refusals) {
+        refusal.given_up = refusal.attempts >= most_attempts(flight, refusal.source);
+        refusal.delay = delivery::backoff(flight.target.backoff, static_cast<unsigned>(refusal.attempts), random);
         if (refusal.event_id.empty()) // a backfill's: no event stands behind it
             refusal.event_id = "backfill-" + std::to_string(refusal.source) + "-" + refusal.key;
         if (refusal.given_up && config::settings.log_errors)
@@ -183,7 +193,7 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
                 spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(usage.tokens));
         if (flight.delivery && flight.delivery->trouble() && flight.delivery->trouble()->unprepared)
             request_job(instance, target, flight.declared[*flight.delivery->trouble()->unprepared]->sync.table, "backfill", "the target has lost it");
-        judge(flight.refusals, target, flight.target);
+        judge(flight, target);
         if (!flight.refusals.empty()) {
             for (const Oid table : outbox::note_refusals(instance, target, flight.refusals))
                 flight.troubled[table] = being_decided;
