@@ -298,9 +298,9 @@ COMMENT ON FUNCTION autosync.option_rows() IS 'Every option there is. kinds: of 
 
 CREATE FUNCTION autosync.sync_rows(
     OUT source oid, OUT source_name text, OUT target name, OUT kind text, OUT options jsonb, OUT operations text[], OUT enabled bool, OUT owner name,
-    OUT triggers name[], OUT entity_type text, OUT relationship bool, OUT problem text)
+    OUT triggers name[], OUT entity_type text, OUT relationship bool, OUT problem text, OUT event_ttl interval)
 RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'autosync_sync_rows';
-COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with what other views need to know. relationship: a join table; problem: why it cannot be delivered as declared.';
+COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with what other views need to know. relationship: a join table; problem: why it cannot be delivered as declared; event_ttl: NULL when its changes never expire.';
 
 CREATE FUNCTION autosync.event_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
@@ -331,14 +331,14 @@ SELECT e.event_id, e.target, coalesce(s.source_name, (n.nspname || '.' || c.reln
        autosync.event_type(coalesce(s.entity_type, c.relname COLLATE "default", e.source::text), e.operation, coalesce(s.relationship, false)) AS event_type, e.operation,
        coalesce(s.entity_type, c.relname COLLATE "default") AS entity_type, e.entity_id, NULL::jsonb AS payload, e.changed, NULL::bigint AS source_version, e.correlation_id,
        e.origin, e.status, e.attempts, e.last_error, e.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at, e.updated_at,
-       e.next_attempt_at, NULL::timestamptz AS expires_at
+       e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + s.event_ttl END) AS expires_at
 FROM (
     SELECT p.event_id, p.target, p.source, p.operation, p.entity_id, p.changed, p.correlation_id, p.origin, 'PENDING' AS status, 0 AS attempts,
-           NULL::text AS last_error, p.created_at, p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at
+           NULL::text AS last_error, p.created_at, p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at, NULL::timestamptz AS expires_at
     FROM autosync.event_rows() AS p
     UNION ALL
     SELECT x.event_id, x.target, x.source, x.operation, x.key, NULL, x.correlation_id, x.origin, x.status, x.attempts,
-           x.last_error, x.created_at, x.updated_at, x.next_attempt_at
+           x.last_error, x.created_at, x.updated_at, x.next_attempt_at, x.expires_at
     FROM autosync.exceptions AS x
     LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
     WHERE x.instance IN (SELECT i.id FROM autosync.instance AS i) AND x.verb IS DISTINCT FROM 'confirm'
@@ -354,7 +354,8 @@ COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or tru
 COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its column, or a JSON object for several; NULL for truncate.';
 COMMENT ON COLUMN autosync.event_log.payload IS 'NULL: the event names the entity, its row is read when delivering.';
 COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
-COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, FAILED (a dead letter), or DISCARDED.';
+COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
+COMMENT ON COLUMN autosync.event_log.expires_at IS 'When it is given up, or was, unless it is delivered before; NULL: never.';
 COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refused it.';
 COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';
 
@@ -395,14 +396,15 @@ CREATE FUNCTION autosync.target_rows(
     OUT target name, OUT kind text, OUT state text, OUT pending bigint, OUT retrying bigint, OUT failed bigint, OUT waiting_auth bigint,
     OUT delivered bigint, OUT requests bigint, OUT bytes bigint, OUT oldest_pending_time timestamptz, OUT latency_p50 interval, OUT latency_p95 interval,
     OUT latency_p99 interval, OUT last_success_time timestamptz, OUT last_error text, OUT last_error_time timestamptz, OUT next_attempt_time timestamptz,
-    OUT stats_reset timestamptz, OUT embedded_texts bigint, OUT embedded_tokens bigint, OUT embed_requests bigint, OUT embed_skipped bigint)
+    OUT stats_reset timestamptz, OUT embedded_texts bigint, OUT embedded_tokens bigint, OUT embed_requests bigint, OUT embed_skipped bigint,
+    OUT expired bigint)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_target_rows';
 COMMENT ON FUNCTION autosync.target_rows() IS 'The rows of the view stat_targets.';
 
 CREATE VIEW autosync.stat_targets AS
 SELECT t.target, t.state, t.pending, t.retrying, t.failed, t.waiting_auth, t.delivered, t.requests, t.bytes, t.oldest_pending_time, t.latency_p50,
        t.latency_p95, t.latency_p99, t.last_success_time, t.last_error, t.last_error_time, t.next_attempt_time, t.stats_reset,
-       t.embedded_texts, t.embedded_tokens, t.embed_requests, t.embed_skipped
+       t.embedded_texts, t.embedded_tokens, t.embed_requests, t.embed_skipped, t.expired
 FROM autosync.target_rows() AS t;
 COMMENT ON VIEW autosync.stat_targets IS 'How each target of this database is doing.';
 COMMENT ON COLUMN autosync.stat_targets.state IS 'active, paused, backing_off, unreachable, unauthorized, no_worker (nothing delivers what is pending) or not_adopted (a copy of a database does not deliver).';
@@ -413,6 +415,7 @@ COMMENT ON COLUMN autosync.stat_targets.delivered IS 'Entities delivered since s
 COMMENT ON COLUMN autosync.stat_targets.bytes IS 'Sent since stats_reset, headers not counted.';
 COMMENT ON COLUMN autosync.stat_targets.latency_p50 IS 'From commit to the target''s confirmation, median of the last 1,000 deliveries.';
 COMMENT ON COLUMN autosync.stat_targets.next_attempt_time IS 'While the target backs off: when it is tried again.';
+COMMENT ON COLUMN autosync.stat_targets.expired IS 'Changes given up since stats_reset because they were older than event_ttl.';
 COMMENT ON COLUMN autosync.stat_targets.embedded_texts IS 'Texts turned into vectors since stats_reset.';
 COMMENT ON COLUMN autosync.stat_targets.embedded_tokens IS 'Tokens of these, as the embedder counted them.';
 COMMENT ON COLUMN autosync.stat_targets.embed_requests IS 'Requests to the embedder since stats_reset.';

@@ -28,6 +28,7 @@ CREATE SERVER graph FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (database 'neo4j
 CREATE SERVER try FOREIGN DATA WRAPPER autosync_test OPTIONS (url 'http://127.0.0.1:1');
 CREATE SERVER graph FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url 'http://127.0.0.1:1', batch_size '200', enabled 'off', rate_limit '0.5');
 ALTER SERVER graph OPTIONS (SET batch_size '-1');
+ALTER SERVER graph OPTIONS (ADD event_ttl 'soon');
 ALTER SERVER graph OPTIONS (DROP url);
 ALTER SERVER graph OPTIONS (ADD max_attempts '7');
 CREATE SERVER try FOREIGN DATA WRAPPER autosync_test OPTIONS (max_attempts '5');

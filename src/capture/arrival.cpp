@@ -74,6 +74,9 @@ bool wait_for(const Awaited &target, TimestampTz end)
     if (arrival == Arrival::unauthenticated)
         pg::report(WARNING, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "target \"" + std::string{target.target} + "\" waits for a session before it takes a change of this transaction",
                    "The transaction has committed; the change is kept.", "See autosync.pending_syncs; sign in with autosync.atp_login().");
+    if (arrival == Arrival::expired)
+        pg::report(WARNING, ERRCODE_FDW_ERROR, "target \"" + std::string{target.target} + "\" did not get a change of this transaction within event_ttl",
+                   "The transaction has committed; the change is given up.", "See autosync.event_log; autosync.publish() delivers the row as it is.");
     return arrival != Arrival::waiting;
 }
 

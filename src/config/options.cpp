@@ -45,6 +45,7 @@ constexpr std::array table{
     Option{"max_attempts", integer, targets, "server,sync", "", "max_attempts", "attempts for an entity that the target refuses", 1, 1'000},
     Option{"retry_initial_delay", duration, targets, "server", "", "retry_initial_delay", "pause after the first failure, doubled with each", 1, day},
     Option{"retry_max_delay", duration, targets, "server", "", "retry_max_delay", "longest pause between attempts", 1, day},
+    Option{"event_ttl", duration, targets, "server,sync", "", "event_ttl", "age at which undelivered changes are given up (EXPIRED), 0 for never", 0, 3'660 * day},
     Option{"request_timeout", duration, targets, "server", "", "request_timeout", "longest time one request may take, and, up to a minute, one reading of rows", 1, day},
     Option{"delivery", choice, targets, "server,sync", "async,wait", "delivery", "wait: COMMIT returns when the change has arrived"},
     Option{"rate_limit", number, targets, "server", "", "=0", "requests per second, 0 for no limit", 0, 1'000'000},

@@ -95,6 +95,8 @@ const Setting table[] = {
      "wait: as it would for a synchronous standby; a cancel ends the wait, and the changes are delivered later."},
     {"autosync.enabled", Bool{&settings.enabled, true}, PGC_SUSET, "Capture changes of synced tables.",
      "Off: nothing is captured; run autosync.backfill() afterwards."},
+    {"autosync.event_ttl", Int{&settings.event_ttl, 0, 0, any, GUC_UNIT_S}, PGC_SUSET, "Age at which changes that a target has not got are given up.",
+     "0: never. They end as EXPIRED in autosync.event_log; autosync.backfill() delivers the rows as they are then."},
     {"autosync.instance_id", Text{&settings.instance_id, "", check_short}, PGC_POSTMASTER, "Name of this installation.",
      "Set it outside the data directory: a physical copy started under another name does not deliver."},
     {"autosync.log_errors", Bool{&settings.log_errors, true}, PGC_SUSET, "Write failed deliveries to the server log.", nullptr},

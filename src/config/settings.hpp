@@ -21,6 +21,7 @@ struct Settings {
     int batch_size = 500;
     int delivery = 0; ///< 0: nobody waits; wait_for_delivery
     int connect_timeout = 10'000;
+    int event_ttl = 0; ///< seconds; 0: never
     int max_attempts = 3;
     int max_in_flight = 4;
     int max_workers = 4;

@@ -87,7 +87,23 @@ std::optional<Target> load_target(const std::string &name, Oid user)
     target.backoff.initial = duration_or(options, "retry_initial_delay", settings.retry_initial_delay);
     target.backoff.maximum = std::max(target.backoff.initial, duration_or(options, "retry_max_delay", settings.retry_max_delay));
     target.limits = limits_of(options);
+    if (const auto *const ttl = find(options, "event_ttl"); ttl != nullptr)
+        target.event_ttl = parse_duration(*ttl);
     return target;
+}
+
+std::chrono::milliseconds event_ttl(const Options &sync, const std::optional<std::chrono::milliseconds> &server)
+{
+    if (const auto *const declared = find(sync, "event_ttl"); declared != nullptr)
+        return parse_duration(*declared);
+    return server.value_or(std::chrono::seconds{settings.event_ttl});
+}
+
+std::chrono::milliseconds event_ttl(const Sync &sync)
+{
+    const auto connection = load_connection(sync.target, InvalidOid);
+    const auto *const declared = connection ? find(connection->options, "event_ttl") : nullptr;
+    return event_ttl(sync.options, declared == nullptr ? std::nullopt : std::optional{parse_duration(*declared)});
 }
 
 } // namespace autosync::config

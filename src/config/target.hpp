@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/sync.hpp"
 #include "delivery/retry.hpp"
 #include "http/message.hpp"
 #include "pg/postgres.hpp"
@@ -25,6 +26,7 @@ struct Target {
     double rate_limit = 0;
     delivery::BackoffLimits backoff;
     http::Limits limits;
+    std::optional<std::chrono::milliseconds> event_ttl; ///< what the server says
     std::string problem; ///< why it cannot be used (unreadable secret file, …); empty: usable
 };
 
@@ -32,6 +34,10 @@ struct Target {
 [[nodiscard]] std::vector<std::string> target_names();
 /// With the user mapping of `user`, else of PUBLIC. nullopt: no such target. Needs a transaction.
 [[nodiscard]] std::optional<Target> load_target(const std::string &name, Oid user);
+/// At what age undelivered changes of a sync with these options are given up, as things are now; 0: never.
+[[nodiscard]] std::chrono::milliseconds event_ttl(const mapping::Options &sync, const std::optional<std::chrono::milliseconds> &server);
+/// The same, with what its server says now.
+[[nodiscard]] std::chrono::milliseconds event_ttl(const Sync &sync);
 /// The kind of the target that the server is ('neo4j'), empty if it is none.
 [[nodiscard]] std::string kind_of_server(Oid server);
 /// By the server's options and the settings.

@@ -116,6 +116,16 @@ void letters(Report &report, const std::string &instance)
                     "See autosync.failed_events, mend the cause, then run autosync.retry() or autosync.discard().");
 }
 
+void expired(Report &report, const std::string &instance)
+{
+    const auto count = number("SELECT count(*) FROM autosync.exceptions WHERE instance = $1::int8 AND status = 'EXPIRED'", {instance});
+    if (count == 0)
+        report.ok("expired", "none");
+    else
+        report.warn("expired", std::to_string(count) + " changes were not delivered in time and given up",
+                    "See autosync.event_log with status EXPIRED. autosync.backfill() delivers the rows as they are now, autosync.publish() one of them.");
+}
+
 /// Tables that a round cannot read wait with a cursor of their own, which says why.
 void lagging(Report &report, std::int64_t instance)
 {
@@ -181,6 +191,7 @@ AUTOSYNC_SQL(autosync_health)
     operate::targets(report, states);
     if (const auto instance = outbox::instance_id()) {
         operate::letters(report, std::to_string(*instance));
+        operate::expired(report, std::to_string(*instance));
         operate::lagging(report, *instance);
         operate::budgets(report, *instance);
     }

@@ -48,7 +48,7 @@ void reset(const std::string &target)
         if (slot == nullptr)
             return;
         LWLockAcquire(worker::slot_lock(), LW_EXCLUSIVE);
-        slot->delivered = slot->requests = slot->bytes = slot->refused = 0;
+        slot->delivered = slot->requests = slot->bytes = slot->refused = slot->expired = 0;
         slot->embedded_texts = slot->embedded_tokens = slot->embed_requests = slot->embed_skipped = 0;
         slot->last_success = slot->last_error_at = 0;
         slot->last_error[0] = '\0';

@@ -50,7 +50,7 @@ AUTOSYNC_SQL(autosync_target_rows)
                   operate::percentile(samples, 0.99), operate::time_text(it.slot.last_success), operate::text_or_null(it.slot.last_error),
                   operate::time_text(it.slot.last_error_at), operate::time_text(it.slot.next_attempt), operate::time_text(it.slot.stats_reset),
                   std::to_string(it.slot.embedded_texts), std::to_string(it.slot.embedded_tokens), std::to_string(it.slot.embed_requests),
-                  std::to_string(it.slot.embed_skipped)});
+                  std::to_string(it.slot.embed_skipped), std::to_string(it.slot.expired)});
     }
     PG_RETURN_VOID();
 }

@@ -68,6 +68,13 @@ pg::Cell kind_of(const std::string &target)
     return text_or_null(OidIsValid(server) ? config::kind_of_server(server) : std::string{});
 }
 
+/// NULL: its changes never expire.
+pg::Cell ttl_of(const config::Sync &sync)
+{
+    const auto ttl = config::event_ttl(sync);
+    return ttl.count() == 0 ? pg::Cell{} : std::to_string(ttl.count()) + " milliseconds";
+}
+
 std::string role_name(Oid role)
 {
     return pg::call([role] { return GetUserNameFromId(role, true); });
@@ -90,7 +97,7 @@ AUTOSYNC_SQL(autosync_sync_rows)
         rows.add({std::to_string(sync.table), sync.source.name, sync.target, operate::kind_of(sync.target),
                   config::options_to_json(sync.options), operate::array_text(operate::operations(sync, own)), operate::boolean_text(sync.enabled),
                   operate::role_name(sync.owner), operate::array_text(own.names), operate::entity_type(sync), operate::boolean_text(relationship),
-                  operate::text_or_null(sync.problem)});
+                  operate::text_or_null(sync.problem), operate::ttl_of(sync)});
     }
     PG_RETURN_VOID();
 }

@@ -40,7 +40,7 @@ void require_nothing_of_our_own(const std::string &instance)
 }
 
 /// The log is looked at before the tables: what the worker moves from there to here meanwhile is then seen here.
-Arrival look(const std::string &instance, const std::vector<std::string> &targets, Snapshot before)
+Arrival look(const std::string &instance, const std::vector<std::string> &targets, Snapshot before, const std::string &since)
 {
     bool under_way = false;
     each_pending(std::stoll(instance), targets, before, [&under_way](const Pending &) {
@@ -49,13 +49,14 @@ Arrival look(const std::string &instance, const std::vector<std::string> &target
     });
     const Active newest;
     for (const auto &target : targets) {
-        const auto rows = pg::execute("SELECT EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND status = 'FAILED'),"
+        const auto rows = pg::execute("SELECT EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND (status = 'FAILED'"
+                                      " OR (status = 'EXPIRED' AND updated_at >= $3::timestamptz))),"
                                       " EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name"
                                       " AND (status IN ('RETRYING', 'WAITING_AUTH')"
                                       " OR (status = 'PENDING' AND verb IS DISTINCT FROM 'confirm')))" // that has arrived already
                                       " OR EXISTS (SELECT FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name)"
                                       " OR EXISTS (SELECT FROM autosync.target_state WHERE instance = $1::int8 AND target = $2::name AND paused)",
-                                      {instance, target}, true);
+                                      {instance, target, since}, true);
         if (rows.at(0).at(0) == "t")
             return Arrival::given_up;
         under_way = under_way || rows.at(0).at(1) == "t";
@@ -64,13 +65,13 @@ Arrival look(const std::string &instance, const std::vector<std::string> &target
 }
 
 /// The same, leaving no lock behind: a lock on the log or its cursors, kept while waiting, would keep the worker from truncating them.
-Arrival glance(const std::string &instance, const std::vector<std::string> &targets, Snapshot before)
+Arrival glance(const std::string &instance, const std::vector<std::string> &targets, Snapshot before, const std::string &since)
 {
     struct Seen {
         Arrival arrival;
     };
     try {
-        pg::subtransaction([&] { throw Seen{look(instance, targets, before)}; });
+        pg::subtransaction([&] { throw Seen{look(instance, targets, before, since)}; });
     } catch (const Seen &seen) {
         return seen.arrival;
     }
@@ -100,12 +101,13 @@ bool wait_for(const std::string &instance, const std::vector<std::string> &targe
     const pg::ActingAs owner{pg::extension_owner(), false};
     require_nothing_of_our_own(instance);
     const Kept before;
+    const std::string since = pg::execute_one("SELECT clock_timestamp()").value_or("now");
     Review review;
     const auto patience = Clock::now() + least_patience;
     milliseconds pause = first_pause;
     for (;;) {
         const bool reviewed = review.answered(); // first: what it found is among the jobs then
-        const auto arrival = glance(instance, targets, before.get());
+        const auto arrival = glance(instance, targets, before.get(), since);
         const auto now = Clock::now();
         if (arrival == Arrival::given_up || (arrival == Arrival::under_way && now >= end))
             return false;

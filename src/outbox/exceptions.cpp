@@ -48,6 +48,7 @@ std::string to_json(const Refusal &refusal)
     append_field(out, "attempts", std::to_string(refusal.attempts));
     append_field(out, "status", refusal.given_up ? "FAILED" : "RETRYING");
     append_field(out, "delay", std::to_string(refusal.delay.count()));
+    append_field(out, "captured_at", std::to_string(refusal.captured_at));
     return out + "}";
 }
 
@@ -58,6 +59,17 @@ std::string to_json(const Doubt &doubt)
     append_exact(out, "key", doubt.key);
     append_field(out, "operation", doubt.operation);
     append_field(out, "status", doubt.open ? "RETRYING" : "PENDING");
+    return out + "}";
+}
+
+std::string to_json(const Expired &expired)
+{
+    std::string out = "{";
+    append_field(out, "source", std::to_string(expired.source));
+    append_exact(out, "key", expired.key);
+    append_exact(out, "event_id", expired.event_id);
+    append_field(out, "operation", expired.operation);
+    append_field(out, "captured_at", std::to_string(expired.captured_at));
     return out + "}";
 }
 
@@ -114,13 +126,16 @@ void write_refusals(std::int64_t instance, const std::string &target, std::strin
     pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
                 " created_at, updated_at, next_attempt_at)"
                 " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
-                " nullif(r.answer, ''), clock_timestamp(), clock_timestamp(),"
+                " nullif(r.answer, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
+                " clock_timestamp()), clock_timestamp(),"
                 " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
                 " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
-                " request text, answer text, delay float8)"
+                " request text, answer text, delay float8, captured_at int8)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
                 " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
+                " expires_at = CASE WHEN x.status <> 'EXPIRED' THEN x.expires_at END,"
+                " created_at = CASE WHEN x.event_id = excluded.event_id THEN x.created_at ELSE excluded.created_at END,"
                 " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
                 // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
                 " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
@@ -139,6 +154,22 @@ void write_doubts(std::int64_t instance, const std::string &target, std::string 
                 " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at"
                 " WHERE coalesce(x.verb, 'confirm') = 'confirm' OR x.status NOT IN ('PENDING', 'RETRYING')",
                 {std::to_string(instance), target, std::move(list), std::to_string(delay.count())});
+}
+
+constexpr const char *too_old = "not delivered within event_ttl";
+
+void write_expired(std::int64_t instance, const std::string &target, std::string list)
+{
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, created_at, updated_at,"
+                " expires_at)"
+                " SELECT $1::int8, $2::name, e.source, e.key, e.event_id, e.operation, 'EXPIRED', 0, $4,"
+                " timestamptz '2000-01-01 00:00:00+00' + e.captured_at * interval '1 microsecond', clock_timestamp(), clock_timestamp()"
+                " FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, operation text, captured_at int8)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = NULL, answer = NULL, verb = NULL,"
+                " created_at = excluded.created_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, next_attempt_at = NULL"
+                " WHERE x.status IN ('EXPIRED', 'DISCARDED')",
+                {std::to_string(instance), target, std::move(list), too_old});
 }
 
 } // namespace
@@ -190,6 +221,24 @@ void clear_exceptions(std::int64_t instance, const std::string &target, const st
 std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay)
 {
     return note_free(instance, target, doubts, [&](std::string list) { write_doubts(instance, target, std::move(list), delay); });
+}
+
+std::set<Oid> note_expired(std::int64_t instance, const std::string &target, const std::vector<Expired> &changes)
+{
+    return note_free(instance, target, changes, [&](std::string list) { write_expired(instance, target, std::move(list)); });
+}
+
+std::vector<std::string> expire_marks(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds ttl)
+{
+    std::vector<std::string> keys;
+    for (auto &row : pg::execute("UPDATE autosync.exceptions SET status = 'EXPIRED', next_attempt_at = NULL, updated_at = clock_timestamp(),"
+                                 " expires_at = created_at + $4::float8 * interval '1 millisecond', last_error = concat_ws(': ', $5, last_error)"
+                                 " WHERE ctid = ANY (ARRAY(SELECT ctid FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name"
+                                 " AND source = $3::oid AND status IN ('PENDING', 'RETRYING') AND verb IS DISTINCT FROM 'confirm'"
+                                 " AND created_at < clock_timestamp() - $4::float8 * interval '1 millisecond' FOR UPDATE SKIP LOCKED)) RETURNING key",
+                                 {std::to_string(instance), target, std::to_string(source), std::to_string(ttl.count()), too_old}))
+        keys.push_back(row[0].value_or(""));
+    return keys;
 }
 
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay)

@@ -35,6 +35,7 @@ struct Refusal {
     int attempts = 1;    ///< including this one
     bool given_up = false;
     std::chrono::milliseconds delay{0}; ///< until the next attempt
+    std::int64_t captured_at = 0;       ///< in microseconds since 2000; 0: no event stands behind it
 };
 /// Those of tables that are returned have not all been noted: another transaction is deciding on a row of them, and is not waited for.
 [[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
@@ -59,6 +60,18 @@ struct Doubt {
 };
 /// As above: those of tables that are returned have not all been noted.
 [[nodiscard]] std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay);
+/// A change that is given up because it is too old.
+struct Expired {
+    Oid source = InvalidOid;
+    std::string key;
+    std::string event_id;
+    std::string operation;
+    std::int64_t captured_at = 0; ///< in microseconds since 2000
+};
+/// As above: those of tables that are returned have not all been noted. What else is known of the entity, a dead letter or a mark, stays.
+[[nodiscard]] std::set<Oid> note_expired(std::int64_t instance, const std::string &target, const std::vector<Expired> &changes);
+/// Gives up what waits for another attempt, or was marked by hand, since longer than `ttl`; the keys.
+[[nodiscard]] std::vector<std::string> expire_marks(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds ttl);
 /// To be tried later, without counting an attempt.
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
 

@@ -10,6 +10,7 @@
 #include "pg/spi.hpp"
 #include "worker/agenda.hpp"
 #include "worker/ddl.hpp"
+#include "worker/expiry.hpp"
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
 #include "worker/waiters.hpp"
@@ -146,6 +147,9 @@ struct Engine::State {
             for (const auto &[table, cursor] : runner.cursors())
                 cursors.push_back(cursor);
         }
+        for (const auto &[name, destination] : desk->catalog.destinations())
+            if (agenda[name].has_exceptions && expires(destination))
+                (void) expire_marks(desk->instance, destination);
         // A target that we do not know yet may have events in a log that all others have passed.
         outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
         if (looks > compact_after) {

@@ -7,6 +7,7 @@
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
 #include "worker/embedded.hpp"
+#include "worker/expiry.hpp"
 #include "worker/progress.hpp"
 #include "worker/records.hpp"
 #include "worker/runner.hpp"
@@ -46,6 +47,15 @@ Runner::Step Runner::begin(Round round)
 Runner::Step Runner::go_on(TimePoint now)
 {
     activity("reading", target_.c_str());
+    if (round_->kind == Round::Kind::log) { // it may have waited for the target
+        const auto before = round_->items.size();
+        expire(*destination(), *round_);
+        if (round_->items.size() < before && !round_->begun) { // what has changed again meanwhile is no such loss: gather anew
+            round_.reset();
+            return Step::again;
+        }
+    }
+    has_exceptions_ = has_exceptions_ || !round_->expired.empty();
     if (round_->items.empty() && round_->kind != Round::Kind::backfill) {
         settle_empty(desk_.instance, target_, *round_);
         news_ = news_ || !round_->truncated.empty();
@@ -133,6 +143,7 @@ void Runner::land(TimePoint now)
     }
     has_exceptions_ = has_exceptions_ || !flight_->refusals.empty() || !flight_->doubts.empty();
     news_ = news_ || !flight_->refusals.empty() || !flight_->doubts.empty() || !round_->truncated.empty() || !round_->dependents.empty();
+    round_->begun = round_->begun || !flight_->done.empty();
     const auto flight = std::move(flight_);
     if (flight->delivery) {
         note_delivery(target_, *flight, *round_);

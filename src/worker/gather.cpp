@@ -4,12 +4,14 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <unordered_map>
 
 #include "outbox/chunk.hpp"
 #include "outbox/log.hpp"
 #include "mapping/identity.hpp"
 #include "pg/spi.hpp"
+#include "worker/expiry.hpp"
 #include "worker/round.hpp"
 
 namespace autosync::worker {
@@ -70,6 +72,40 @@ public:
         }
         if (any)
             round_.captured.push_back(chunk.captured_at);
+    }
+
+    /// All that this chunk has for us has expired.
+    [[nodiscard]] bool expired(const outbox::Chunk &chunk)
+    {
+        return std::all_of(chunk.topics.begin(), chunk.topics.end(), [&](const outbox::Topic &topic) {
+            const Declared *const declared = concerned(topic);
+            return declared == nullptr || chunk.captured_at < expiry_of(destination_, *declared);
+        });
+    }
+
+    /// What has changed again, later than this piece, will arrive or expire with that change: it has not expired yet.
+    void look_ahead(std::int64_t instance, std::optional<outbox::Position> last)
+    {
+        constexpr std::size_t most = 20'000; // events
+        std::map<Oid, std::unordered_map<std::string, bool>> changed;
+        std::size_t events = 0;
+        const auto look = [&](outbox::Position, std::string_view bytes) {
+            const auto chunk = outbox::read_chunk(bytes);
+            for (const auto &event : chunk.events) {
+                const Declared *const declared = concerned(chunk.topics[event.topic]);
+                if (declared == nullptr || event.key.size() != declared->key_parts.size())
+                    continue;
+                ++events;
+                changed[declared->sync.table][mapping::key_text(declared->key_parts, event.key)] = true;
+            }
+            return events < most;
+        };
+        if (outbox::scan(instance, round_.before.passed, *round_.before.upto, last, look))
+            outbox::scan(instance, *round_.before.upto, outbox::current_horizon(), std::nullopt, look);
+        const auto again = std::stable_partition(round_.expired.begin(), round_.expired.end(),
+                                                 [&](const Item &item) { return !changed[item.table].contains(item.wanted.key); });
+        round_.items.insert(round_.items.end(), std::make_move_iterator(again), std::make_move_iterator(round_.expired.end()));
+        round_.expired.erase(again, round_.expired.end());
     }
 
 private:
@@ -165,7 +201,7 @@ private:
 } // namespace
 
 Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                 std::size_t limit)
+                 std::size_t limit, Extent extent)
 {
     Round round;
     round.before = cursor;
@@ -176,11 +212,22 @@ Round gather_log(std::int64_t instance, const Destination &destination, const ou
             round.before.upto = outbox::current_horizon();
         Collector collector{destination, apart, round};
         std::optional<outbox::Position> last = cursor.position;
-        const bool complete = outbox::scan(instance, cursor.passed, *round.before.upto, cursor.position, [&](outbox::Position at, std::string_view bytes) {
-            collector.take(at, outbox::read_chunk(bytes));
+        bool fresh = false; // there is something that has not expired
+        const bool read = outbox::scan(instance, cursor.passed, *round.before.upto, cursor.position, [&](outbox::Position at, std::string_view bytes) {
+            const auto chunk = outbox::read_chunk(bytes);
+            fresh = extent == Extent::expired && !collector.expired(chunk);
+            if (fresh)
+                return false;
+            collector.take(at, chunk);
             last = at;
             return round.items.size() < limit;
         });
+        const bool complete = read && !fresh;
+        expire(destination, round);
+        if (!round.expired.empty())
+            collector.look_ahead(instance, last);
+        if (extent == Extent::expired)
+            round.items.clear(); // they have changed again
         round.after = round.before;
         round.after.position = last;
         if (complete) {

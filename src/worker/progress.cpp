@@ -85,6 +85,11 @@ void note_state(const std::string &target, TargetState state, std::chrono::milli
     });
 }
 
+void note_expired_count(const std::string &target, std::int64_t count)
+{
+    change_slot(target, [count](TargetSlot &slot) { slot.expired += count; });
+}
+
 void start_job(std::int64_t instance, const config::Target &target, Job &job, Declared &declared)
 {
     std::int64_t total = 0;

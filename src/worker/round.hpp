@@ -57,9 +57,11 @@ struct Round {
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
     std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
     std::map<Oid, std::chrono::milliseconds> pause; ///< of these: not to be tried again sooner
+    std::vector<Item> expired;                   ///< changes that are given up: they are older than event_ttl
     std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
     std::set<std::pair<Oid, Oid>> dependents;    ///< (child, parent): it names the parent by other columns than its key, which has changed
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
+    bool begun = false;                          ///< some of it has arrived
     bool caught_up = false;                      ///< nothing was left in the log
     bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
     bool record = true;                          ///< false: more follows at once, and a later record tells of this piece too
@@ -100,10 +102,12 @@ struct Flight {
 
 // Gathering: each in a transaction of its own.
 
+/// What of the log is gathered: all that comes next, or only as far as all of it has expired.
+enum class Extent : std::uint8_t { all, expired };
 /// The next piece of the log after `cursor`: about `limit` entities. `apart`: tables with cursors of their own, left out unless
 /// `cursor` is theirs.
 [[nodiscard]] Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                               std::size_t limit);
+                               std::size_t limit, Extent extent = Extent::all);
 /// `cursors`: of the target; what was changed before an entity was unpublished has to be dealt with before that.
 [[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit);
 [[nodiscard]] std::vector<Job> load_jobs(std::int64_t instance, const std::string &target);

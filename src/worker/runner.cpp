@@ -120,10 +120,12 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
             return forever;
         publish_state(now);
         if (paused_ || destination() == nullptr || any_access() == nullptr || !any_access()->enabled) {
+            expire_held_up(now);
             record();
             return forever;
         }
         if (const auto resume = std::max(resume_at_, breaker_.open_until()); now < resume) {
+            expire_held_up(now);
             record();
             return until(resume, now);
         }
@@ -202,7 +204,7 @@ Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
         const auto &cursor = cursors_.at(table);
         last_apart_ = table;
         Round round = gather_log(desk_.instance, to, cursor, cursors_, round_limit());
-        if (round.items.empty() && round.truncated.empty() && round.lagging.empty() && round.caught_up) {
+        if (round.items.empty() && round.expired.empty() && round.truncated.empty() && round.lagging.empty() && round.caught_up) {
             pg::transaction([&] {
                 const pg::ActiveSnapshot snapshot;
                 outbox::drop_cursor(desk_.instance, cursor);
@@ -221,7 +223,7 @@ Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
 Runner::Step Runner::read_log(const Destination &to)
 {
     Round round = gather_log(desk_.instance, to, cursors_.at(InvalidOid), cursors_, round_limit());
-    if (round.items.empty() && round.truncated.empty() && round.lagging.empty() && !round.passed_over) {
+    if (round.items.empty() && round.expired.empty() && round.truncated.empty() && round.lagging.empty() && !round.passed_over) {
         cursors_.at(InvalidOid) = round.after; // in memory only: nothing happened that is worth a record
         return round.caught_up ? Step::nothing : Step::again;
     }

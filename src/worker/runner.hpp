@@ -87,6 +87,10 @@ private:
     void adopt_cursors(const Round &round);
     void forget_retries(std::map<Oid, Retry> &retries) const;
     void record();
+    void expire_held_up(TimePoint now);
+    void give_up(Round &round);
+    void expire_from(const Destination &to, outbox::Cursor cursor);
+    void expire_apart(const Destination &to);
 
     Step run(Errand errand);
     void ask(http::Request request);
@@ -129,6 +133,7 @@ private:
     TimePoint resume_at_{};
     TimePoint job_at_{};
     TimePoint collect_at_{};
+    TimePoint expire_at_{};
 };
 
 } // namespace autosync::worker

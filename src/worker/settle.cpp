@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
 #include "pg/spi.hpp"
+#include "worker/expiry.hpp"
 #include "worker/round.hpp"
 #include "worker/sessions.hpp"
 
@@ -116,6 +117,8 @@ void request_jobs(std::int64_t instance, const std::string &target, Round &round
 void advance(std::int64_t instance, const std::string &target, Round &round)
 {
     request_jobs(instance, target, round);
+    for (const Oid table : note_expired(instance, target, round))
+        round.lagging[table] = being_decided;
     for (const auto &[table, reason] : round.lagging) {
         if (round.before.source == table && round.before.reason == reason)
             continue; // as before
@@ -179,6 +182,7 @@ outbox::Refusal refusal(const Item &item, std::string message)
     made.operation = item.operation;
     made.message = std::move(message);
     made.attempts = item.attempts + 1;
+    made.captured_at = item.captured_at;
     return made;
 }
 

@@ -48,6 +48,7 @@ struct TargetSlot {
     std::int64_t requests;
     std::int64_t bytes;
     std::int64_t refused;
+    std::int64_t expired;
     std::int64_t embedded_texts;  ///< turned into vectors
     std::int64_t embedded_tokens; ///< as the embedder counted them
     std::int64_t embed_requests;

@@ -88,7 +88,8 @@ Arrival look(std::int64_t instance, const Awaited &awaited)
     char events[size];
     (void) std::snprintf(events, size, "%016llx-%%", static_cast<unsigned long long>(awaited.xid)); // how ids of its events begin
     const auto row = pg::execute("SELECT coalesce(bool_or(status = 'FAILED'), false), coalesce(bool_or(status NOT IN ('FAILED', 'DISCARDED', 'WAITING_AUTH', 'EXPIRED')), false),"
-                                 " coalesce(bool_or(status IN ('WAITING_AUTH', 'EXPIRED')), false)"
+                                 " coalesce(bool_or(status = 'WAITING_AUTH' OR (status = 'EXPIRED' AND did IS NOT NULL)), false),"
+                                 " coalesce(bool_or(status = 'EXPIRED' AND did IS NULL), false)"
                                  " FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND event_id LIKE $3 AND verb IS DISTINCT FROM 'confirm'",
                                  {std::to_string(instance), awaited.target, events})
                          .at(0);
@@ -98,6 +99,8 @@ Arrival look(std::int64_t instance, const Awaited &awaited)
         return Arrival::waiting;
     if (row[2] == "t") // until somebody signs in: that is not for a commit to wait for
         return Arrival::unauthenticated;
+    if (row[3] == "t")
+        return Arrival::expired;
     if (!awaited.truncated)
         return Arrival::arrived;
     for (const auto &job : pg::execute("SELECT source FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND kind = 'sweep'",

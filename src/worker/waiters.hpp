@@ -23,7 +23,7 @@ struct Awaited {
     bool truncated;        ///< a TRUNCATE is among it
 };
 
-enum class Arrival : std::uint8_t { waiting, arrived, refused, unauthenticated };
+enum class Arrival : std::uint8_t { waiting, arrived, refused, unauthenticated, expired };
 
 void request_waiters(); ///< in the hook that requests shared memory
 void make_waiters();    ///< in the hook that lays it out; under AddinShmemInitLock

@@ -14,6 +14,7 @@ INSERT INTO promised VALUES
 ('autosync.correlation_id', '', NULL, 'user'),
 ('autosync.delivery', 'async', NULL, 'user'),
 ('autosync.enabled', 'on', NULL, 'superuser'),
+('autosync.event_ttl', '0', 's', 'superuser'),
 ('autosync.instance_id', '', NULL, 'postmaster'),
 ('autosync.log_errors', 'on', NULL, 'superuser'),
 ('autosync.max_attempts', '3', NULL, 'superuser'),
