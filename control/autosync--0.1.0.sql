@@ -188,6 +188,18 @@ CREATE TABLE autosync.token_use (
 );
 COMMENT ON TABLE autosync.token_use IS 'Per sync with the option max_tokens_per_day: tokens embedded on the last day (UTC) on which there were any.';
 
+CREATE TABLE autosync.forgotten (
+    instance int8 NOT NULL,
+    target   name NOT NULL,
+    source   regclass NOT NULL,
+    key      text NOT NULL,
+    since    timestamptz NOT NULL,
+    PRIMARY KEY (instance, target, source, key)
+);
+COMMENT ON TABLE autosync.forgotten IS 'Entities that forget() has erased: not sent again until publish(). key: SHA-256 of the key, in hexadecimal digits, as a key may tell who it was.';
+-- What must not be sent again must not be sent after a restore either.
+SELECT pg_catalog.pg_extension_config_dump('autosync.forgotten', '');
+
 CREATE TABLE autosync.target_state (
     instance  int8 NOT NULL,
     target    name NOT NULL,
@@ -475,11 +487,15 @@ COMMENT ON FUNCTION autosync.preview(regclass, text, name) IS 'The requests that
 
 CREATE FUNCTION autosync.why(source regclass, key text, target name, OUT state text, OUT reason text, OUT since timestamptz, OUT hint text)
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_why';
-COMMENT ON FUNCTION autosync.why(regclass, text, name) IS 'Where one entity stands on its way to one target. state: not_declared, broken (cannot be delivered as declared), not_adopted, pending, retrying, waiting_auth, failed (a dead letter), discarded, expired, while it waits also the state of a target that takes nothing (paused, unreachable, backing_off, unauthorized, no_worker), disabled (changes are not captured), filtered_out, absent (no such row), delivered, different (the target holds something else), or not_delivered (it does not have it): where nothing is pending, the target is asked, for up to 5 s. since: when that began, for delivered when it arrived, where that is known. hint: what to do. For the owner of the table. Errors: 42704 no such target, 22023 not a key of the table.';
+COMMENT ON FUNCTION autosync.why(regclass, text, name) IS 'Where one entity stands on its way to one target. state: not_declared, broken (cannot be delivered as declared), not_adopted, pending, retrying, waiting_auth, failed (a dead letter), discarded, expired, while it waits also the state of a target that takes nothing (paused, unreachable, backing_off, unauthorized, no_worker), disabled (changes are not captured), filtered_out, absent (no such row), forgotten (erased by forget()), delivered, different (the target holds something else), or not_delivered (it does not have it): where nothing is pending, the target is asked, for up to 5 s. since: when that began, for delivered when it arrived, where that is known. hint: what to do. For the owner of the table. Errors: 42704 no such target, 22023 not a key of the table.';
 
 CREATE FUNCTION autosync.diff(source regclass, key text, target name, OUT field text, OUT ours jsonb, OUT theirs jsonb)
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_diff';
 COMMENT ON FUNCTION autosync.diff(regclass, text, name) IS 'Asks the target for one entity and shows in which fields it differs from the row as it is now; no rows: it does not. ours NULL: it is not to have the field, theirs NULL: it does not. Of Neo4j also the label and the keys of the parents that relationships lead to; of Qdrant the payload and the fingerprint of the embedded text (_hash), not the vectors. What is pending still differs, see why(). For the owner of the table who has USAGE on the target. Errors: 42704 not synced, 22023 not a key of the table, 08001 or 08006 not reachable, 28000 credentials, 55000 cannot be delivered as declared.';
+
+CREATE FUNCTION autosync.forget(source regclass, key text, timeout interval DEFAULT '30s', OUT target name, OUT state text, OUT detail text, OUT erased_at timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_forget';
+COMMENT ON FUNCTION autosync.forget(regclass, text, interval) IS 'Erases one entity at every target the table is synced to, with its dead letters (requests and answers) and what autosync_test received of it, waits, and gives a receipt per target. The row itself stays or is gone as you like: whatever becomes of it, the entity is not sent again, also by a backfill, until publish(). It happens at once, also when the transaction in which it is called is rolled back later, and goes on when the wait is cancelled or its timeout passes: call it again for the receipt. state: erased, pending (detail: why), waiting_auth, failed (see failed_events). Not erased: what rows of other tables say, what was sent under another key or by a sync dropped since, copies that a target made by itself. For the owner of the table who has USAGE on its targets. Errors: 42704 not synced, 22023 not a key of the table, 55000 no worker has taken it up, 54000 key longer than 1,024 bytes.';
 
 CREATE FUNCTION autosync.backfill(source regclass, target name DEFAULT NULL, where_clause text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_backfill';

@@ -39,6 +39,7 @@ void begin_instance(const std::string &id)
                 {id});
     // Which records the rows are cannot be found out again: a restored map goes on.
     pg::execute("UPDATE autosync.atp_map SET instance = $1::int8 WHERE instance <> $1::int8", {id});
+    pg::execute("UPDATE autosync.forgotten SET instance = $1::int8 WHERE instance <> $1::int8", {id});
     for (const auto *const table : {"atp_store", "exceptions", "jobs", "sync_state", "target_state", "token_use", "clock"})
         pg::execute("DELETE FROM autosync." + std::string{table} + " WHERE instance <> $1::int8", {id});
 }

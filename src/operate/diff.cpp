@@ -5,6 +5,7 @@
 #include "operate/key.hpp"
 #include "operate/rows.hpp"
 #include "operate/vectors.hpp"
+#include "outbox/forgotten.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::operate {
@@ -57,7 +58,16 @@ AUTOSYNC_SQL(autosync_diff)
     if (const auto &problem = sync->problem.empty() ? target->problem : sync->problem; !problem.empty())
         throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "table " + operate::source_name(source) + " cannot be delivered as declared", problem};
     const auto key = operate::parse_key(*sync, key_text);
-    const auto row = operate::read_now(*sync, key);
+    auto row = operate::read_now(*sync, key);
+    {
+        const auto instance = std::stoll(operate::require_instance());
+        const pg::ActingAs owner{pg::extension_owner(), false};
+        if (outbox::is_forgotten(instance, name, source, key.text)) {
+            row = {};
+            row.change.key = key.text;
+            row.change.removed = true;
+        }
+    }
     if (!row.problem.empty())
         throw pg::Failure{ERRCODE_FDW_ERROR, "this row cannot be delivered", row.problem};
     if (row.skip)

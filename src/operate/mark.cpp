@@ -4,6 +4,7 @@
 #include "operate/access.hpp"
 #include "operate/key.hpp"
 #include "operate/backlog.hpp"
+#include "outbox/forgotten.hpp"
 
 namespace autosync::operate {
 
@@ -50,6 +51,8 @@ void mark_for_targets(FunctionCallInfo fcinfo, const std::string &verb)
         const auto key = parse_key(*sync, text);
         const pg::ActingAs owner{pg::extension_owner(), false};
         mark(instance, name, source, key.text, verb);
+        if (verb == "publish")
+            outbox::recall(instance, name, source, key.text);
     }
     capture::wake_at_commit();
 }

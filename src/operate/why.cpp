@@ -13,6 +13,7 @@
 #include "operate/newest.hpp"
 #include "operate/rows.hpp"
 #include "operate/states.hpp"
+#include "outbox/forgotten.hpp"
 #include "outbox/identity.hpp"
 #include "worker/read.hpp"
 
@@ -202,6 +203,12 @@ std::optional<Answer> look_at_row(const config::Sync &sync, const Key &key, mapp
     }
 }
 
+bool forgotten(std::int64_t instance, const config::Sync &sync, const Key &key)
+{
+    const pg::ActingAs owner{pg::extension_owner(), false};
+    return outbox::is_forgotten(instance, sync.target, sync.table, key.text);
+}
+
 constexpr std::chrono::milliseconds answer_time{5'000};
 
 /// Nothing is pending: does the target have it?
@@ -253,6 +260,8 @@ Answer inquire(Oid table, const std::string &text, const std::string &name)
         return *answer;
     mapping::Change change;
     const auto row = look_at_row(*sync, key, change);
+    if (!answer && forgotten(identity->id, *sync, key))
+        return {"forgotten", "it was erased by autosync.forget()", {}, "It is not sent again until autosync.publish() asks for it."};
     if (answer) // waiting is no use where the row cannot be read
         return row && row->state == "broken" ? *row : *answer;
     if (const auto off = target ? switched_off(*sync, *target) : std::string{}; !off.empty())

@@ -8,6 +8,7 @@
 #include "declaration/embedder.hpp"
 #include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
+#include "outbox/forgotten.hpp"
 #include "pg/spi.hpp"
 #include "targets/qdrant_mapping.hpp"
 #include "worker/rebuild.hpp"
@@ -267,6 +268,9 @@ bool Catalog::load(std::int64_t instance)
         if (relied_on == nullptr) // the first time
             unless_locked([&, &server = name] { declaration::restore_embedder(server); });
     }
+    for (const auto &[target, table] : outbox::tables_forgotten(instance))
+        if (const auto found = fresh.find(target); found != fresh.end())
+            found->second.forgotten.insert(table);
     const auto rebuilds = load_rebuilds(instance);
     for (auto &sync : config::load_syncs()) {
         const auto found = fresh.find(sync.target);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Destination {
     std::string name;
     bool exists = false;                        ///< the server is there
     std::shared_ptr<embed::Cache> vectors;      ///< survives loads
+    std::set<Oid> forgotten;                    ///< tables some entities of which are not to be sent
     std::map<Oid, config::Target> access;       ///< by owner of the table
     std::vector<std::shared_ptr<Declared>> syncs; ///< shared with what is on its way
     [[nodiscard]] std::shared_ptr<Declared> find(Oid table) const;

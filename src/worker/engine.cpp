@@ -14,6 +14,7 @@
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
 #include "worker/waiters.hpp"
+#include "worker/wishes.hpp"
 
 namespace autosync::worker {
 
@@ -201,6 +202,8 @@ milliseconds Engine::turn(bool woken)
     }
     if (state.desk == nullptr)
         return poll;
+    if (look && grant_wishes(state.desk->instance))
+        state.load(); // what is forgotten is not to be sent from here on
     if (look) {
         ++state.looks;
         state.next_look = now + poll;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "outbox/forgotten.hpp"
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
 #include "worker/round.hpp"
@@ -78,7 +79,10 @@ public:
         const auto began = Clock::now();
         try {
             auto piece = reader_of(*declared, flight_.target).read_after(round_.job.position, round_.job.where_clause, limit, byte_budget);
+            const auto forgotten = forgotten_among(round_.job.table, piece.keys);
             for (std::size_t i = 0; i < piece.rows.size(); ++i) {
+                if (forgotten.contains(piece.keys[i]))
+                    continue;
                 Item item;
                 item.table = round_.job.table;
                 item.wanted.key = piece.keys[i];
@@ -164,8 +168,14 @@ private:
         try {
             std::size_t done = 0;
             auto rows = reader_of(*declared, flight_.target).read_keys(wanted, budget, &done);
-            for (std::size_t i = 0; i < done; ++i)
-                add(declared, std::move(chosen[i]), std::move(rows[i]));
+            std::vector<std::string> keys;
+            if (destination_.forgotten.contains(table))
+                std::transform(chosen.begin(), chosen.end(), std::back_inserter(keys), [](const Item &item) { return item.wanted.key; });
+            const auto forgotten = forgotten_among(table, keys);
+            for (std::size_t i = 0; i < done; ++i) {
+                const bool gone = forgotten.contains(chosen[i].wanted.key);
+                add(declared, std::move(chosen[i]), std::move(rows[i]), gone);
+            }
             if (done < chosen.size())
                 budget = 0; // spent: the rest of all tables is read with the next snapshot
             give_back(chosen, done);
@@ -184,9 +194,15 @@ private:
         return row.skip || (!row.filtered && !declared.removes && !sweeping);
     }
 
-    void add(const std::shared_ptr<Declared> &declared, Item item, ReadRow row)
+    [[nodiscard]] std::set<std::string> forgotten_among(Oid table, const std::vector<std::string> &keys) const
     {
-        if (item.verb == "unpublish" && !row.unnamed) {
+        return keys.empty() || !destination_.forgotten.contains(table) ? std::set<std::string>{} : outbox::forgotten_among(destination_.name, table, keys);
+    }
+
+    /// `gone`: it was forgotten, so whatever the table says it is not at the target.
+    void add(const std::shared_ptr<Declared> &declared, Item item, ReadRow row, bool gone = false)
+    {
+        if ((gone || item.verb == "unpublish") && !row.unnamed) {
             row.change.removed = true;
             row.change.row.clear();
             row.change.links.clear();

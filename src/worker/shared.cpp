@@ -3,6 +3,7 @@
 
 #include "worker/slots.hpp"
 #include "worker/waiters.hpp"
+#include "worker/wishes.hpp"
 
 #include "pg/bridge.hpp"
 
@@ -24,6 +25,7 @@ void request()
         pg::call([] {
             RequestAddinShmemSpace(sizeof(Shared));
             request_waiters();
+            request_wishes();
             RequestNamedLWLockTranche(tranche, 1);
         });
     });
@@ -49,6 +51,7 @@ void startup()
                 }
             }
             make_waiters();
+            make_wishes();
             LWLockRelease(AddinShmemInitLock);
         });
     });

@@ -28,6 +28,7 @@ INSERT INTO promised VALUES
 ('explain_options', 'source regclass, target name', 'SETOF'),
 ('has_atp_record', 'source regclass, key text', 'boolean'),
 ('has_pending_syncs', 'did text', 'boolean'),
+('forget', 'source regclass, key text, timeout interval DEFAULT ''00:00:30''::interval, OUT target name, OUT state text, OUT detail text, OUT erased_at timestamp with time zone', 'SETOF'),
 ('health', 'OUT "check" text, OUT status text, OUT detail text, OUT hint text', 'SETOF'),
 ('pause', 'target name DEFAULT NULL::name', 'void'),
 ('diff', 'source regclass, key text, target name, OUT field text, OUT ours jsonb, OUT theirs jsonb', 'SETOF'),

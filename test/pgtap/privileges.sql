@@ -56,6 +56,7 @@ SELECT throws_ok(format('SELECT autosync.%s', call), '42501', NULL, call || ' ne
     $$unpublish('public.privileges_table', '1')$$,
     $$preview('public.privileges_table', '1', 'privileges_target')$$,
     $$diff('public.privileges_table', '1', 'privileges_target')$$,
+    $$forget('public.privileges_table', '1')$$,
     $$retry(source => 'public.privileges_table')$$,
     $$discard(source => 'public.privileges_table')$$,
     $$pause('privileges_target')$$,

@@ -64,6 +64,15 @@ def test_a_deleted_row_stays_in_the_graph_where_its_last_state_says_so(people, c
     assert diff(people, "orders", "1", "graph") == {}
 
 
+def test_a_forgotten_entity_is_gone_and_stays_away(people, cypher):
+    assert people.execute("SELECT target, state FROM autosync.forget('things', '2')") == [("graph", "erased")]
+    assert cypher("MATCH (n:`_public.things` {_key: '2'}) RETURN [k IN keys(n) WHERE NOT k STARTS WITH '_'], labels(n)") == [[[], ["_public.things"]]]
+    people.execute("UPDATE things SET name = 'tin' WHERE id = 2; SELECT autosync.backfill('things')")
+    people.wait_delivered()
+    assert cypher("MATCH (n:things {_key: '2'}) RETURN n") == []
+    assert diff(people, "things", "2", "graph") == {} and why(people, "things", "2", "graph") == "forgotten"
+
+
 def test_qdrant_holds_what_the_rows_say(database, qdrant, embedder):
     qdrant.clear()
     embedder.control()
@@ -83,6 +92,8 @@ def test_qdrant_holds_what_the_rows_say(database, qdrant, embedder):
     assert why(database, "goods", "1", "shop") == "paused"
     database.execute("SELECT autosync.resume('shop')")
     database.wait_delivered("shop")
+    assert database.execute("SELECT state, detail FROM autosync.forget('goods', '3')") == [("erased", None)]
+    assert qdrant.result("POST", "/collections/goods/points", {"ids": [3]}) == []
     qdrant.fault(match="/points", status=503, count=1)
     assert database.value("SELECT reason FROM autosync.why('goods', '1', 'shop')").startswith("nothing of it is pending; whether the target still has it is not known")
     qdrant.fault()
