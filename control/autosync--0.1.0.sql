@@ -163,9 +163,10 @@ CREATE TABLE autosync.sync_state (
     source    oid NOT NULL,
     signature text,
     problem   text,
+    late_since timestamptz,
     PRIMARY KEY (instance, target, source)
 );
-COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen, and why the target could not be prepared for it.';
+COMMENT ON TABLE autosync.sync_state IS 'Per sync: the signature of the table (key, files, columns, partitions) that was last seen, why the target could not be prepared for it, and since when it is known to lag behind further than max_lag.';
 
 CREATE UNLOGGED TABLE autosync.crash_mark (since timestamptz PRIMARY KEY);
 COMMENT ON TABLE autosync.crash_mark IS 'Empty after a crash, as all unlogged tables are then: what targets hold from those that are synced is looked at again. since: when the worker noticed.';

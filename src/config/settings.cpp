@@ -106,6 +106,8 @@ const Setting table[] = {
     {"autosync.max_workers", Int{&settings.max_workers, 4, 1, 128, 0}, PGC_POSTMASTER, "Workers in the cluster, at most one per database.", nullptr},
     {"autosync.origin", Text{&settings.origin, "", check_short}, PGC_SUSET, "Where the changes of this session come from.",
      "Stamped on events; the target of this name does not get them."},
+    {"autosync.outbox_warn_size", Int{&settings.outbox_warn_size, 0, 0, any, GUC_UNIT_KB}, PGC_SUSET, "Size of the outbox of which the log and health() warn.",
+     "0: never. Nothing is dropped."},
     {"autosync.poll_interval", Int{&settings.poll_interval, 5'000, 100, 3'600'000, GUC_UNIT_MS}, PGC_SUSET, "Time between looks at the outbox without a wake-up.",
      "A fall-back only: a commit wakes the worker at once."},
     {"autosync.request_timeout", Int{&settings.request_timeout, 120'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Time for a request to a target and its answer.",

@@ -25,6 +25,7 @@ struct Settings {
     int max_attempts = 3;
     int max_in_flight = 4;
     int max_workers = 4;
+    int outbox_warn_size = 0; ///< kilobytes; 0: never
     int poll_interval = 5'000;
     int request_timeout = 120'000;
     int retry_initial_delay = 1'000;

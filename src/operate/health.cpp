@@ -3,10 +3,12 @@
 #include "config/settings.hpp"
 #include "config/sync.hpp"
 #include "operate/access.hpp"
+#include "operate/lag.hpp"
 #include "operate/rows.hpp"
 #include "operate/states.hpp"
 #include "outbox/identity.hpp"
 #include "outbox/log.hpp"
+#include "outbox/logs.hpp"
 #include "worker/budget.hpp"
 
 namespace autosync::operate {
@@ -81,9 +83,13 @@ void worker_state(Report &report, const std::vector<State> &states)
 
 void storage(Report &report)
 {
-    const auto size = pg::execute_one("SELECT pg_size_pretty(sum(pg_total_relation_size(c.oid))) FROM pg_class c"
-                                      " WHERE c.oid IN ('autosync.log_0'::regclass, 'autosync.log_1'::regclass, 'autosync.log_2'::regclass)");
-    report.ok("log", "the outbox takes " + size.value_or("nothing"));
+    const std::int64_t size = outbox::log_size();
+    const std::int64_t most = std::int64_t{config::settings.outbox_warn_size} * 1'024;
+    const std::string detail = "the outbox takes " + pg::execute_one("SELECT pg_size_pretty($1::int8)", {std::to_string(size)}).value_or("");
+    if (most == 0 || size <= most)
+        report.ok("log", detail);
+    else
+        report.warn("log", detail + ", more than autosync.outbox_warn_size", "Nothing is dropped. See the checks on targets and tables for what keeps changes from being delivered.");
 }
 
 void targets(Report &report, const std::vector<State> &states)
@@ -132,6 +138,24 @@ void lagging(Report &report, std::int64_t instance)
     for (const auto &cursor : outbox::load_cursors(instance))
         if (OidIsValid(cursor.source) && !cursor.reason.empty())
             report.warn("table " + source_name(cursor.source) + " for " + cursor.target, cursor.reason, "The table waits alone; its changes are kept.");
+}
+
+/// Of syncs that say how far behind they may be.
+void lags(Report &report, std::int64_t instance)
+{
+    std::vector<Lag> limited;
+    for (const auto &sync : config::load_syncs())
+        if (const auto most = sync.problem.empty() ? most_lag(sync.options) : std::nullopt)
+            limited.push_back({sync.table, sync.target, *most, 0});
+    measure(instance, limited);
+    for (const auto &lag : limited) {
+        const std::string check = "lag of " + source_name(lag.source) + " for " + lag.target;
+        if (lag.late())
+            report.warn(check, "the oldest change that has not arrived is from " + time_text(lag.oldest).value_or("") + ", max_lag is " + std::to_string(lag.most.count()) + " ms",
+                        "Nothing is lost. See autosync.stat_targets and the checks on the target.");
+        else
+            report.ok(check, "within max_lag");
+    }
 }
 
 /// A backfill that waits has no cursor that says so.
@@ -193,6 +217,7 @@ AUTOSYNC_SQL(autosync_health)
         operate::letters(report, std::to_string(*instance));
         operate::expired(report, std::to_string(*instance));
         operate::lagging(report, *instance);
+        operate::lags(report, *instance);
         operate::budgets(report, *instance);
     }
     operate::syncs(report);

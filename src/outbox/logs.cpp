@@ -1,6 +1,6 @@
 #include "outbox/logs.hpp"
 
-#include "pg/bridge.hpp"
+#include "pg/spi.hpp"
 #include "pg/watch.hpp"
 
 namespace autosync::outbox {
@@ -31,6 +31,13 @@ std::optional<LogTables> log_tables()
     known = found;
     watch.remember({known.tables.begin(), known.tables.end()});
     return known;
+}
+
+std::int64_t log_size()
+{
+    return std::stoll(pg::execute_one("SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::int8 FROM pg_class AS c"
+                                      " WHERE c.oid IN ('autosync.log_0'::regclass, 'autosync.log_1'::regclass, 'autosync.log_2'::regclass)")
+                          .value_or("0"));
 }
 
 } // namespace autosync::outbox

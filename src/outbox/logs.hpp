@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 
 #include "pg/postgres.hpp"
@@ -16,5 +17,7 @@ struct LogTables {
 
 /// nullopt: the extension is not installed (any more).
 [[nodiscard]] std::optional<LogTables> log_tables();
+/// Bytes on disk of all three. Needs a transaction with an active snapshot.
+[[nodiscard]] std::int64_t log_size();
 
 } // namespace autosync::outbox

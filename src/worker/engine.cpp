@@ -9,6 +9,7 @@
 #include "outbox/log.hpp"
 #include "pg/spi.hpp"
 #include "worker/agenda.hpp"
+#include "worker/alarm.hpp"
 #include "worker/ddl.hpp"
 #include "worker/expiry.hpp"
 #include "worker/runner.hpp"
@@ -43,6 +44,7 @@ struct Engine::State {
     Clock::time_point housekeeping{};
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
+    Alarm alarm;
     std::uint64_t looks = 0;
     std::uint64_t review = 0;   ///< the last request to look at the catalogs
     std::uint64_t reviewed = 0; ///< the last that was answered
@@ -151,6 +153,7 @@ struct Engine::State {
         for (const auto &[name, destination] : desk->catalog.destinations())
             if (agenda[name].has_exceptions && expires(destination))
                 (void) expire_marks(desk->instance, destination);
+        alarm.look(desk->instance, desk->catalog, now);
         // A target that we do not know yet may have events in a log that all others have passed.
         outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
         if (looks > compact_after) {

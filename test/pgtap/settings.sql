@@ -21,6 +21,7 @@ INSERT INTO promised VALUES
 ('autosync.max_in_flight', '4', NULL, 'superuser'),
 ('autosync.max_workers', '4', NULL, 'postmaster'),
 ('autosync.origin', '', NULL, 'superuser'),
+('autosync.outbox_warn_size', '0', 'kB', 'superuser'),
 ('autosync.poll_interval', '5000', 'ms', 'superuser'),
 ('autosync.request_timeout', '120000', 'ms', 'superuser'),
 ('autosync.retry_initial_delay', '1000', 'ms', 'superuser'),

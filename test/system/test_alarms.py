@@ -1,0 +1,41 @@
+"""What tells an operator by itself that something is late or large."""
+import json
+import select
+import time
+
+import psycopg2.extensions
+
+
+def heard(connection, wanted, timeout=20):
+    """Notifications until as many have come."""
+    deadline = time.monotonic() + timeout
+    while len(connection.notifies) < wanted:
+        assert time.monotonic() < deadline, "notifications: %s" % connection.notifies
+        select.select([connection], [], [], 0.2)
+        connection.poll()
+    return [json.loads(notify.payload) for notify in connection.notifies]
+
+
+def test_lag_is_told_when_it_begins_and_when_it_is_over(database, server):
+    database.execute("CREATE SERVER mirror FOREIGN DATA WRAPPER autosync_test; SELECT autosync.adopt_database()")
+    database.execute("""CREATE TABLE things (id int PRIMARY KEY); SELECT autosync.add_sync('things', 'mirror', '{"max_lag": "100ms"}');""")
+    database.execute("ALTER DATABASE \"%s\" SET autosync.outbox_warn_size = '8kB'" % database.name)
+    listener = database.connect()
+    listener.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)
+    with listener.cursor() as cursor:
+        cursor.execute("LISTEN autosync")
+    database.execute("SELECT autosync.pause('mirror')")
+    database.execute("INSERT INTO things SELECT generate_series(1, 1000)")
+    exceeded, = heard(listener, 1)
+    assert exceeded.pop("oldest_pending")
+    assert exceeded == {"event": "lag_exceeded", "target": "mirror", "source": "public.things", "max_lag_ms": 100}
+    database.execute("SELECT autosync.resume('mirror')")
+    assert heard(listener, 2)[1] == {"event": "lag_recovered", "target": "mirror", "source": "public.things", "max_lag_ms": 100, "oldest_pending": None}
+    database.execute("INSERT INTO things VALUES (0)")
+    database.wait_delivered("mirror")
+    time.sleep(0.2)
+    assert len(heard(listener, 2)) == 2, "told once each"
+    log = open(server.environment["PGHOST"] + "/server.log", encoding="utf-8").read()
+    assert 'table public.things lags behind at target "mirror"' in log
+    assert "more than autosync.outbox_warn_size" in log
+    listener.close()
