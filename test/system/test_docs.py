@@ -184,7 +184,7 @@ def test_the_dashboard(monitored):
     known = {"%s_%s" % (name, column) for name, metric in exported().items() for each in metric["metrics"] for column, value in each.items() if value["usage"] != "LABEL"}
     dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    used = set(re.findall(r"\bautosync_(?:target|health|progress|worker|outbox)_\w+", page))
+    used = set(re.findall(r"\bautosync_(?:target|state|health|progress|worker|outbox)_\w+", page))
     for target in (target for panel in dashboard["panels"] for target in panel["targets"]):
         if "rawSql" in target:
             assert monitored.execute(target["rawSql"]) is not None
