@@ -101,6 +101,13 @@ std::int8_t waits(const std::string &target, const Options &options)
     return static_cast<std::int8_t>(value == nullptr ? -1 : strcmp(value, "wait") == 0 ? 1 : 0);
 }
 
+std::int8_t gathers(const std::string &target, const Options &options)
+{
+    const auto declared = options.find("debounce");
+    const char *const value = declared == options.end() ? server_option(target, "debounce") : declared->second.c_str();
+    return static_cast<std::int8_t>(value == nullptr ? -1 : config::parse_duration(value).count() > 0 ? 1 : 0);
+}
+
 unsigned operations_of(const Options &options)
 {
     constexpr unsigned all = 1U << unsigned(Operation::insert) | 1U << unsigned(Operation::update) | 1U << unsigned(Operation::remove) |
@@ -227,7 +234,9 @@ void build(Spec &spec, const TriggerData &trigger)
     if (!server_enabled(spec.target) || (enabled != declaration.options.end() && !config::parse_boolean(enabled->second)))
         return;
     spec.operations = operations_of(declaration.options);
-    spec.waits = waits(spec.target, TRIGGER_FIRED_FOR_ROW(trigger.tg_event) ? declaration.options : options_of_sync(trigger, spec.target));
+    const auto options = TRIGGER_FIRED_FOR_ROW(trigger.tg_event) ? declaration.options : options_of_sync(trigger, spec.target);
+    spec.waits = waits(spec.target, options);
+    spec.gathers = gathers(spec.target, options);
     if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event)) {
         const auto key = key_of(relation, declaration.options);
         if (key.empty())

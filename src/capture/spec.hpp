@@ -23,6 +23,7 @@ struct Spec {
     Oid table = InvalidOid;        ///< that declares the sync: for a partition its partitioned table
     std::string target;
     std::int8_t waits = -1;        ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
+    std::int8_t gathers = -1;      ///< whether changes are gathered for a while (debounce), likewise: then no commit waits for them
     unsigned operations = 0;       ///< bits 1 << outbox::Operation
     std::vector<KeyPart> key;
     std::shared_ptr<LastState> removes; ///< asked of a row that is deleted; null: the option on_delete is a word

@@ -179,7 +179,10 @@ void remember_row(const Spec &spec, const TriggerData &trigger, Operation operat
 }
 
 /// delivery = wait, of the sync, its target or the session.
-bool waits(const Spec &spec) { return spec.waits < 0 ? settings.delivery == config::wait_for_delivery : spec.waits > 0; }
+bool waits(const Spec &spec)
+{
+    return (spec.waits < 0 ? settings.delivery == config::wait_for_delivery : spec.waits > 0) && (spec.gathers < 0 ? settings.debounce == 0 : spec.gathers == 0);
+}
 
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
 

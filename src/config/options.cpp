@@ -47,6 +47,7 @@ constexpr std::array table{
     Option{"retry_max_delay", duration, targets, "server", "", "retry_max_delay", "longest pause between attempts", 1, day},
     Option{"event_ttl", duration, targets, "server,sync", "", "event_ttl", "age at which undelivered changes are given up (EXPIRED), 0 for never", 0, 3'660 * day},
     Option{"request_timeout", duration, targets, "server", "", "request_timeout", "longest time one request may take, and, up to a minute, one reading of rows", 1, day},
+    Option{"debounce", duration, targets, "server,sync", "", "debounce", "gather changes of one entity for so long, counted from the first, and deliver them as one; 0: deliver at once", 0, day},
     Option{"delivery", choice, targets, "server,sync", "async,wait", "delivery", "wait: COMMIT returns when the change has arrived"},
     Option{"rate_limit", number, targets, "server", "", "=0", "requests per second, 0 for no limit", 0, 1'000'000},
     Option{"sslmode", choice, "*", "server", "verify-full,verify-ca,require", "=verify-full", "how the server's certificate is checked"},

@@ -91,6 +91,8 @@ const Setting table[] = {
     {"autosync.connect_timeout", Int{&settings.connect_timeout, 10'000, 1, any, GUC_UNIT_MS}, PGC_SUSET, "Time to establish a connection to a target.",
      nullptr},
     {"autosync.correlation_id", Text{&settings.correlation_id, "", check_short}, PGC_USERSET, "Stamped on the events of this session.", nullptr},
+    {"autosync.debounce", Int{&settings.debounce, 0, 0, 86'400'000, GUC_UNIT_MS}, PGC_SUSET, "Time for which changes of one entity are gathered before they are delivered.",
+     "0: they are delivered at once. COMMIT does not wait for changes that are gathered."},
     {"autosync.delivery", Choice{&settings.delivery, 0, deliveries}, PGC_USERSET, "Whether COMMIT waits until the changes have arrived at their targets.",
      "wait: as it would for a synchronous standby; a cancel ends the wait, and the changes are delivered later."},
     {"autosync.enabled", Bool{&settings.enabled, true}, PGC_SUSET, "Capture changes of synced tables.",

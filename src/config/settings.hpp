@@ -19,6 +19,7 @@ struct Settings {
     char *origin = nullptr;
     char *secrets_directory = nullptr;
     int batch_size = 500;
+    int debounce = 0;
     int delivery = 0; ///< 0: nobody waits; wait_for_delivery
     int connect_timeout = 10'000;
     int event_ttl = 0; ///< seconds; 0: never

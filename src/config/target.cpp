@@ -89,7 +89,16 @@ std::optional<Target> load_target(const std::string &name, Oid user)
     target.limits = limits_of(options);
     if (const auto *const ttl = find(options, "event_ttl"); ttl != nullptr)
         target.event_ttl = parse_duration(*ttl);
+    if (const auto *const time = find(options, "debounce"); time != nullptr)
+        target.debounce = parse_duration(*time);
     return target;
+}
+
+std::chrono::milliseconds debounce(const Options &sync, const std::optional<std::chrono::milliseconds> &server)
+{
+    if (const auto *const declared = find(sync, "debounce"); declared != nullptr)
+        return parse_duration(*declared);
+    return server.value_or(std::chrono::milliseconds{settings.debounce});
 }
 
 std::chrono::milliseconds event_ttl(const Options &sync, const std::optional<std::chrono::milliseconds> &server)

@@ -27,6 +27,7 @@ struct Target {
     delivery::BackoffLimits backoff;
     http::Limits limits;
     std::optional<std::chrono::milliseconds> event_ttl; ///< what the server says
+    std::optional<std::chrono::milliseconds> debounce;  ///< likewise
     std::string problem; ///< why it cannot be used (unreadable secret file, …); empty: usable
 };
 
@@ -38,6 +39,8 @@ struct Target {
 [[nodiscard]] std::chrono::milliseconds event_ttl(const mapping::Options &sync, const std::optional<std::chrono::milliseconds> &server);
 /// The same, with what its server says now.
 [[nodiscard]] std::chrono::milliseconds event_ttl(const Sync &sync);
+/// For how long changes of one entity are gathered, likewise.
+[[nodiscard]] std::chrono::milliseconds debounce(const mapping::Options &sync, const std::optional<std::chrono::milliseconds> &server);
 /// The kind of the target that the server is ('neo4j'), empty if it is none.
 [[nodiscard]] std::string kind_of_server(Oid server);
 /// By the server's options and the settings.

@@ -103,6 +103,15 @@ void check_masks(const config::Sync &sync)
     }
 }
 
+void check_delivery(const config::Options &options)
+{
+    const auto delivery = options.find("delivery");
+    const auto debounce = options.find("debounce");
+    if (delivery != options.end() && delivery->second == "wait" && debounce != options.end() && config::parse_duration(debounce->second).count() > 0)
+        throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "options \"delivery\" and \"debounce\" exclude each other",
+                          "A commit that waits for its delivery would wait for others' changes as well.", "Deliver at once, or do not wait."};
+}
+
 } // namespace
 
 Checked check_sync(Oid table, const std::string &target, const config::Options &options)
@@ -117,6 +126,7 @@ Checked check_sync(Oid table, const std::string &target, const config::Options &
     if (!checked.sync.removes.empty())
         check_last_state(checked.sync);
     check_masks(checked.sync);
+    check_delivery(options);
     if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
         check_vectors(checked.sync);
     const auto *const target_kind = targets::find(kind);

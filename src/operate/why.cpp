@@ -110,7 +110,7 @@ private:
 
     [[nodiscard]] std::optional<Answer> excepted() const
     {
-        const auto rows = pg::execute("SELECT lower(status), coalesce(verb, ''), last_error, next_attempt_at, created_at, updated_at, attempts FROM autosync.exceptions"
+        const auto rows = pg::execute("SELECT lower(status), coalesce(verb, ''), last_error, next_attempt_at, created_at, updated_at, attempts, next_attempt_at > clock_timestamp() FROM autosync.exceptions"
                                       " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND key = $4 AND verb IS DISTINCT FROM 'confirm'",
                                       {std::to_string(instance_), sync_.target, std::to_string(sync_.table), key_.text}, true);
         if (rows.empty())
@@ -130,6 +130,8 @@ private:
             return Answer{status, "waiting for authentication: " + error, row[4], "It is delivered once the identity has a session."};
         if (status == "expired")
             return Answer{status, "it has waited for too long: " + error, row[5], "Its next change is delivered; autosync.publish() delivers it now."};
+        if (status == "pending" && row[1].value_or("").empty() && row[7] == "t")
+            return Answer{status, "its changes are gathered until " + row[3].value_or(""), row[4], by_itself};
         return Answer{"pending", row[1].value_or("").empty() ? "it is next" : "marked by autosync." + *row[1] + "()", row[4], by_itself};
     }
 

@@ -6,6 +6,7 @@
 #include "config/connection.hpp"
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
+#include "worker/debounce.hpp"
 #include "worker/embedded.hpp"
 #include "worker/expiry.hpp"
 #include "worker/progress.hpp"
@@ -55,7 +56,10 @@ Runner::Step Runner::go_on(TimePoint now)
             return Step::again;
         }
     }
-    has_exceptions_ = has_exceptions_ || !round_->expired.empty();
+    if (round_->kind == Round::Kind::log)
+        hold_back(*destination(), *round_);
+    has_exceptions_ = has_exceptions_ || !round_->expired.empty() || !round_->held.empty();
+    news_ = news_ || !round_->held.empty();
     if (round_->items.empty() && round_->kind != Round::Kind::backfill) {
         settle_empty(desk_.instance, target_, *round_);
         news_ = news_ || !round_->truncated.empty();

@@ -18,6 +18,7 @@
 #include "mapping/source.hpp"
 #include "outbox/cursor.hpp"
 #include "outbox/exceptions.hpp"
+#include "outbox/held.hpp"
 #include "outbox/waiting.hpp"
 #include "worker/catalog.hpp"
 #include "worker/read.hpp"
@@ -57,6 +58,7 @@ struct Round {
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
     std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
     std::map<Oid, std::chrono::milliseconds> pause; ///< of these: not to be tried again sooner
+    std::vector<outbox::HeldBack> held;          ///< changes that are still being gathered
     std::vector<Item> expired;                   ///< changes that are given up: they are older than event_ttl
     std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
     std::set<std::pair<Oid, Oid>> dependents;    ///< (child, parent): it names the parent by other columns than its key, which has changed

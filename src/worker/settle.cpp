@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
 #include "pg/spi.hpp"
+#include "worker/debounce.hpp"
 #include "worker/expiry.hpp"
 #include "worker/round.hpp"
 #include "worker/sessions.hpp"
@@ -118,6 +119,8 @@ void advance(std::int64_t instance, const std::string &target, Round &round)
 {
     request_jobs(instance, target, round);
     for (const Oid table : note_expired(instance, target, round))
+        round.lagging[table] = being_decided;
+    for (const Oid table : note_held(instance, target, round))
         round.lagging[table] = being_decided;
     for (const auto &[table, reason] : round.lagging) {
         if (round.before.source == table && round.before.reason == reason)

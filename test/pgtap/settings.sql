@@ -12,6 +12,7 @@ INSERT INTO promised VALUES
 ('autosync.capture_update', 'on', NULL, 'superuser'),
 ('autosync.connect_timeout', '10000', 'ms', 'superuser'),
 ('autosync.correlation_id', '', NULL, 'user'),
+('autosync.debounce', '0', 'ms', 'superuser'),
 ('autosync.delivery', 'async', NULL, 'user'),
 ('autosync.enabled', 'on', NULL, 'superuser'),
 ('autosync.event_ttl', '0', 's', 'superuser'),
