@@ -83,11 +83,14 @@ CREATE TABLE autosync.exceptions (
     updated_at      timestamptz NOT NULL,
     next_attempt_at timestamptz,
     expires_at      timestamptz,
+    parent          oid,
+    parent_key      text,
     PRIMARY KEY (instance, target, source, key)
 );
+CREATE INDEX exceptions_parents ON autosync.exceptions (instance, target, parent, parent_key) WHERE parent IS NOT NULL;
 CREATE INDEX exceptions_waiting ON autosync.exceptions (instance, target, did) WHERE status = 'WAITING_AUTH';
 CREATE INDEX exceptions_due ON autosync.exceptions (instance, target, next_attempt_at) WHERE status IN ('PENDING', 'RETRYING');
-COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters. verb confirm: it has arrived, or will by itself, but an unanswered request may still be applied on top of that, so it is delivered once more after a quiet while.';
+COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters. verb confirm: it has arrived, or will by itself, but an unanswered request may still be applied on top of that, so it is delivered once more after a quiet while. parent, parent_key: the row whose record has to be there first.';
 
 CREATE TABLE autosync.atp_map (
     instance     int8 NOT NULL,
@@ -99,7 +102,11 @@ CREATE TABLE autosync.atp_map (
     rkey         text NOT NULL,
     cid          text,
     confirmed    bool NOT NULL,
+    kept         bool NOT NULL DEFAULT false,
     former       jsonb NOT NULL DEFAULT '[]',
+    sent         jsonb NOT NULL DEFAULT '[]',
+    blobs        jsonb NOT NULL DEFAULT '{}',
+    refs         jsonb NOT NULL DEFAULT '{}',
     version      int8,
     written      bool NOT NULL DEFAULT true,
     created_at   timestamptz NOT NULL,
@@ -107,10 +114,21 @@ CREATE TABLE autosync.atp_map (
     PRIMARY KEY (instance, target, source, key)
 );
 CREATE INDEX atp_map_address ON autosync.atp_map (target, did, collection, rkey);
+CREATE INDEX atp_map_blobs ON autosync.atp_map USING gin (blobs);
 CREATE INDEX atp_map_unwritten ON autosync.atp_map (instance, target, source) WHERE NOT written;
-COMMENT ON TABLE autosync.atp_map IS 'Which record of which repository each row is, chosen before it is first sent. confirmed: nothing was sent since the repository told cid; former: addresses where a record may still be, to be removed; written: the row itself knows.';
--- Which records the rows are cannot be found out again: this table alone is dumped.
+COMMENT ON TABLE autosync.atp_map IS 'Which record of which repository each row is, chosen before it is first sent. confirmed: nothing was sent since the repository told cid; kept: cid is of what somebody else has made of it; sent: CIDs sent since it was confirmed; blobs: content types, by CID, of what it refers to; refs: the records it refers to; former: addresses where a record may still be, to be removed; written: the row itself knows.';
+CREATE TABLE autosync.atp_owners (
+    instance int8 NOT NULL,
+    target   name NOT NULL,
+    source   regclass NOT NULL,
+    key      text NOT NULL,
+    did      text NOT NULL,
+    PRIMARY KEY (instance, target, source, key)
+);
+COMMENT ON TABLE autosync.atp_owners IS 'Rows that publish_as() has given to another identity than their own.';
+-- Which records the rows are cannot be found out again, nor what was decided by hand: these tables alone are dumped.
 SELECT pg_catalog.pg_extension_config_dump('autosync.atp_map', '');
+SELECT pg_catalog.pg_extension_config_dump('autosync.atp_owners', '');
 
 CREATE TABLE autosync.atp_store (
     instance       int8 NOT NULL,

@@ -1,6 +1,19 @@
 #include "atproto/context.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "atproto/record.hpp"
+
 namespace autosync::atproto {
+
+void retype_blob(Intent &intent, const Blob &blob)
+{
+    auto value = parse_record(intent.record);
+    retype_references(value, blob);
+    auto record = finish_record(std::move(value), intent.at.collection, {}); // which is complete already
+    intent.record = std::move(record.json);
+    intent.cid = std::move(record.cid);
+}
 
 void Session::authorise(http::Request &request) const
 {

@@ -1,6 +1,7 @@
 // What the worker knows of the changes of one round: whose records they are, where these are by now, and with which sessions they are written.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "atproto/answer.hpp"
+#include "atproto/blob.hpp"
 #include "atproto/budget.hpp"
 #include "atproto/dpop.hpp"
 #include "http/message.hpp"
@@ -36,16 +38,33 @@ struct Intent {
     std::string cid;             ///< of `record`
     There there = There::unknown;
     std::vector<Address> former; ///< where it was before: to be removed
+    std::vector<Blob> blobs;     ///< that the record refers to
+    std::string refs;            ///< JSON: its strong references, for the map
     std::string problem;         ///< why it cannot be sent
     std::string confirmed;       ///< the CID by which the repository knows it; filled by the answer
+    // Of a sync whose target wins: what somebody else has made of the record stays.
+    bool yields = false;
+    bool existed = false;          ///< the repository had it once: its absence is somebody's work
+    std::vector<std::string> ours; ///< CIDs that may be found there through us, the one last confirmed first
+    bool kept = false;             ///< what is found is somebody else's, `confirmed` its CID (empty: it was removed); filled by the answer
 
     [[nodiscard]] bool removes() const { return record.empty(); }
+    [[nodiscard]] bool leaves_nothing() const { return removes() || (kept && confirmed.empty()); } ///< once it is delivered
+    [[nodiscard]] bool is_ours(const std::string &found) const { return found == cid || std::ranges::find(ours, found) != ours.end(); }
+    /// Nothing has to be uploaded, asked or compared for it alone.
+    [[nodiscard]] bool ready_for_batches() const
+    {
+        return std::ranges::all_of(blobs, &Blob::there) && (!yields || there == There::no);
+    }
     [[nodiscard]] unsigned points() const
     {
         const unsigned own = at.empty() ? 0 : removes() ? delete_points : there == There::yes ? update_points : create_points;
         return own + static_cast<unsigned>(former.size()) * delete_points;
     }
 };
+
+/// The server takes the blob for something else: the record says so too.
+void retype_blob(Intent &intent, const Blob &blob);
 
 struct Session {
     std::string did;

@@ -84,6 +84,10 @@ constexpr std::array table{
     Option{"rkey", text, "atproto", "sync", "", "=tid", "record key: tid (by time), key (the row's), self, or a column"},
     Option{"transform", text, "atproto", "sync", "", "", "function from the table's row to jsonb: the record, NULL for none"},
     Option{"record", object, "atproto", "sync", "", "", "column to field of the record; default: all columns under their names"},
+    Option{"blob", described, "atproto", "sync", "", "", "bytea column that is uploaded as a blob; or an object: column to field, or to an object with field, type, max_size"},
+    Option{"reply", columns, "atproto", "sync", "", "", "columns of a foreign key to a row that this one replies to: becomes the field reply, with root and parent"},
+    Option{"subject", columns, "atproto", "sync", "", "", "columns of a foreign key to a row that this one is about: becomes the field subject, its URI and CID"},
+    Option{"conflict", word, "atproto", "sync", "source_wins,target_wins", "=source_wins", "what stands when somebody else has changed the record: the row, or the record"},
     Option{"uri_column", text, "atproto", "sync", "", "", "column that receives the record's URI"},
     Option{"cid_column", text, "atproto", "sync", "", "", "column that receives the record's CID"},
     Option{"notify", boolean, "atproto", "sync", "", "=off", "on: what becomes of each record is also told on the channel autosync"},
@@ -202,7 +206,9 @@ std::optional<std::string> misfit(const Option &option, std::string_view value)
                 return "The value must be the name of a column, or a JSON object with one per vector.";
         return std::nullopt;
     case choice:
-        return lists(option.choices, value) ? std::nullopt : std::optional{"Valid values are: " + spaced(option.choices) + "."};
+    case word:
+        return lists(option.choices, option.type == word ? lower(value) : value) ? std::nullopt
+                                                                                : std::optional{"Valid values are: " + spaced(option.choices) + "."};
     case choices:
         for (const auto &word : parse_columns(value))
             if (!lists(option.choices, word))

@@ -33,6 +33,7 @@ enum class OptionType : std::uint8_t {
     vector,     ///< one column, or a JSON object: name of a vector -> column
     expression, ///< an SQL expression over the row
     choice,     ///< one of Option::choices
+    word,       ///< one of Option::choices, in any case
     choices     ///< one or more of Option::choices, comma-separated
 };
 

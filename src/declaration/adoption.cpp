@@ -37,9 +37,9 @@ void begin_instance(const std::string &id)
                 {id, system_identifier(), std::to_string(MyDatabaseId), config::settings.instance_id});
     pg::execute("INSERT INTO autosync.clock (instance, reserved) SELECT $1::int8, max(reserved) FROM autosync.clock HAVING max(reserved) IS NOT NULL",
                 {id});
-    // Which records the rows are cannot be found out again: a restored map goes on.
-    pg::execute("UPDATE autosync.atp_map SET instance = $1::int8 WHERE instance <> $1::int8", {id});
-    pg::execute("UPDATE autosync.forgotten SET instance = $1::int8 WHERE instance <> $1::int8", {id});
+    // Which records the rows are cannot be found out again, nor what was decided by hand: that goes on where it was restored.
+    for (const auto *const table : {"atp_map", "atp_owners", "forgotten"})
+        pg::execute("UPDATE autosync." + std::string{table} + " SET instance = $1::int8 WHERE instance <> $1::int8", {id});
     for (const auto *const table : {"atp_store", "exceptions", "jobs", "sync_state", "target_state", "token_use", "clock"})
         pg::execute("DELETE FROM autosync." + std::string{table} + " WHERE instance <> $1::int8", {id});
 }

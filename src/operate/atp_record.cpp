@@ -4,13 +4,12 @@
 #include "config/target.hpp"
 #include "operate/access.hpp"
 #include "operate/key.hpp"
-#include "targets/atproto_mapping.hpp"
+#include "worker/lone_record.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::operate {
 
 namespace {
-
 
 /// The sync that is meant: that to the target, or the only one to a target of this kind.
 config::Sync require_record_sync(Oid source, const std::optional<std::string> &target)
@@ -22,16 +21,6 @@ config::Sync require_record_sync(Oid source, const std::optional<std::string> &t
             return std::move(*sync);
     }
     throw pg::Failure{ERRCODE_UNDEFINED_OBJECT, "table " + source_name(source) + " is not synced to a target of the AT Protocol"};
-}
-
-std::string assigned_at(Oid source, const std::string &target, const std::string &key)
-{
-    const auto instance = require_instance();
-    const pg::ActingAs owner{pg::extension_owner(), false};
-    return pg::execute_one("SELECT to_char(coalesce((SELECT created_at FROM autosync.atp_map WHERE instance = $1::int8 AND target = $2::name"
-                           " AND source = $3::oid AND key = $4), clock_timestamp()) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
-                           {instance, target, std::to_string(source), key})
-        .value_or("");
 }
 
 } // namespace
@@ -57,10 +46,15 @@ AUTOSYNC_SQL(autosync_to_atp_record)
     const auto &row = rows.at(0);
     if (!row.problem.empty())
         throw pg::Failure{ERRCODE_FDW_ERROR, "this row cannot be published", row.problem};
-    const auto mapping = targets::atproto::compile_source(sync.source);
-    if (row.change.removed || targets::atproto::did_of(*mapping, row.change).empty() || !targets::atproto::has_record(*mapping, row.change))
+    const auto instance = operate::require_instance();
+    std::string record;
+    {
+        const pg::ActingAs owner{pg::extension_owner(), false};
+        const auto context = worker::lone_record(std::stoll(instance), sync, row.change, key.text);
+        record = context->intents.empty() ? "" : context->intents.front().record;
+    }
+    if (record.empty())
         PG_RETURN_NULL();
-    const auto record = targets::atproto::record_of(*mapping, sync.source, row.change, operate::assigned_at(source, sync.target, key.text)).json;
     const char *const raw = record.c_str();
     const auto size = static_cast<int>(record.size());
     return pg::call([raw, size] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(raw, size, PG_UTF8))); });

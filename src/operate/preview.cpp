@@ -6,6 +6,7 @@
 #include "operate/key.hpp"
 #include "operate/rows.hpp"
 #include "targets/target.hpp"
+#include "worker/lone_record.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::operate {
@@ -47,7 +48,7 @@ std::string headers_json(const http::Request &request, const http::Access &acces
     return to_server(text + "}");
 }
 
-std::vector<targets::Planned> plan(const config::Target &target, const config::Sync &sync, const mapping::Change &change)
+std::vector<targets::Planned> plan(const config::Target &target, const config::Sync &sync, const mapping::Change &change, const std::string &key)
 {
     const auto compiled = target.kind->compile(sync.source);
     const mapping::Source *const sources[] = {&sync.source};
@@ -58,6 +59,12 @@ std::vector<targets::Planned> plan(const config::Target &target, const config::S
     batch.mappings = mappings;
     batch.changes = changes;
     batch.version = GetCurrentTimestamp() + std::int64_t{946'684'800'000'000}; // about what the worker's clock would give
+    if (!target.kind->capabilities().mapped)
+        return target.kind->preview(target.description, batch);
+    const auto instance = require_instance();
+    const pg::ActingAs owner{pg::extension_owner(), false};
+    const auto context = worker::lone_record(std::stoll(instance), sync, change, key);
+    batch.context = context.get();
     return target.kind->preview(target.description, batch);
 }
 
@@ -102,7 +109,7 @@ AUTOSYNC_SQL(autosync_preview)
     if (row.skip)
         PG_RETURN_VOID(); // nothing would be sent
     row.change.source = 0;
-    for (const auto &planned : operate::plan(*target, *sync, row.change))
+    for (const auto &planned : operate::plan(*target, *sync, row.change, key.text))
         rows.add({planned.request.method, operate::to_server(planned.request.url),
                   operate::headers_json(planned.request, target->description.access_to(planned.request)),
                   operate::to_server(planned.request.body)});

@@ -18,23 +18,30 @@ void note_waiting(std::int64_t instance, const std::string &target, const std::v
                         {"last_error", each.message},
                         {"did", each.did},
                         {"authentication", each.authentication},
-                        {"delay", each.delay.count()}});
+                        {"parent", each.parent ? nlohmann::json(each.parent->first) : nlohmann::json()},
+                        {"parent_key", each.parent ? nlohmann::json(each.parent->second) : nlohmann::json()},
+                        {"delay", each.parent ? patience.time.count() : each.delay.count()}});
     // Time is counted from when the entity began to wait, not from its last change.
+    const std::string same_parent = "((x.parent, x.parent_key) IS NOT DISTINCT FROM (excluded.parent, excluded.parent_key) AND x.parent IS NOT NULL"
+                                    " AND x.status = 'PENDING' AND x.expires_at IS NOT NULL)";
     pg::execute(
         "WITH noted AS (INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, did, created_at, updated_at,"
-        " next_attempt_at, expires_at)"
+        " next_attempt_at, expires_at, parent, parent_key)"
         " SELECT $1::int8, $2::name, w.source, w.key, w.event_id, w.operation, CASE WHEN NOT w.authentication THEN 'PENDING' WHEN $4::bool THEN 'WAITING_AUTH'"
         " ELSE 'FAILED' END, 0, w.last_error, w.did, clock_timestamp(), clock_timestamp(),"
         " CASE WHEN NOT w.authentication THEN clock_timestamp() + w.delay * interval '1 millisecond' END,"
-        " CASE WHEN w.authentication THEN clock_timestamp() + $5::float8 * interval '1 millisecond' END"
+        " CASE WHEN w.authentication OR w.parent IS NOT NULL THEN clock_timestamp() + $5::float8 * interval '1 millisecond' END, w.parent, w.parent_key"
         " FROM jsonb_to_recordset($3::jsonb) AS w (source oid, key text, event_id text, operation text, last_error text, did text, authentication bool,"
-        " delay float8)"
+        " delay float8, parent oid, parent_key text)"
         " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
-        " status = CASE WHEN excluded.status = 'WAITING_AUTH' AND x.did = excluded.did AND x.attempts + 1 >= $6::int4"
+        " status = CASE WHEN " + same_parent + " AND x.expires_at <= clock_timestamp() THEN 'FAILED' WHEN excluded.status = 'WAITING_AUTH' AND x.did = excluded.did AND x.attempts + 1 >= $6::int4"
         " AND x.status = 'RETRYING' THEN 'FAILED' ELSE excluded.status END,"
         " attempts = CASE WHEN x.did IS DISTINCT FROM excluded.did THEN 0 WHEN excluded.status <> 'PENDING' AND x.status = 'RETRYING' THEN x.attempts + 1 ELSE x.attempts END,"
-        " last_error = excluded.last_error, did = excluded.did, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
-        " expires_at = CASE WHEN x.did = excluded.did THEN coalesce(x.expires_at, excluded.expires_at) ELSE excluded.expires_at END,"
+        " last_error = excluded.last_error, did = excluded.did, updated_at = excluded.updated_at,"
+        " next_attempt_at = CASE WHEN NOT " + same_parent + " THEN excluded.next_attempt_at WHEN x.expires_at > clock_timestamp() THEN x.expires_at END,"
+        " expires_at = CASE WHEN x.did = excluded.did AND (x.parent, x.parent_key) IS NOT DISTINCT FROM (excluded.parent, excluded.parent_key)"
+        " AND x.status <> 'FAILED' THEN coalesce(x.expires_at, excluded.expires_at) ELSE excluded.expires_at END,"
+        " parent = excluded.parent, parent_key = excluded.parent_key,"
         " verb = CASE WHEN x.event_id = excluded.event_id THEN x.verb END"
         " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')"
         " RETURNING target, source, key, did, operation, status, attempts, last_error)" +

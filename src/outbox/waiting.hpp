@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "outbox/exceptions.hpp"
@@ -18,7 +20,8 @@ struct Waiting {
     std::string operation;
     std::string message;
     std::string did;
-    bool authentication = false;        ///< for a session, else for `delay` to pass
+    bool authentication = false;        ///< for a session, else for `delay` to pass, or for `parent`
+    std::optional<std::pair<Oid, std::string>> parent; ///< the row whose record has to be there first, as long as one waits for a session
     std::chrono::milliseconds delay{0};
 };
 

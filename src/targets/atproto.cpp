@@ -54,7 +54,9 @@ public:
             const auto &intent = context.intents[change];
             if (!intent.problem.empty())
                 throw std::invalid_argument{intent.problem};
-            if (!intent.former.empty())
+            if (intent.kept)
+                continue; // it is somebody else's by now
+            if (!intent.former.empty() || !intent.ready_for_batches())
                 planned.push_back(plan_single(context, change));
             else if (!intent.at.empty())
                 by_did[intent.at.did].push_back(change);
@@ -144,21 +146,29 @@ private:
         changes.erase(changes.begin(), end);
         const auto &first = context.intents[taken.front()];
         const bool looked_for = first.there == autosync::atproto::There::unknown && !first.removes(); // which costs nothing, as writing does
-        return count == 1 && !looked_for ? plan_single(context, taken.front()) : plan_batch(context, std::move(taken));
+        return count == 1 && (!looked_for || !first.blobs.empty()) ? plan_single(context, taken.front()) : plan_batch(context, std::move(taken));
     }
 };
 
-/// As it would be sent if it stood alone; the key of a record that is not there yet is not assigned by looking.
+/// As it would be sent if it stood alone.
 std::vector<Planned> AtProto::preview(const Server &server, const Batch &batch) const
 {
-    const auto &change = batch.changes.front();
-    const auto &mapping = compiled(*batch.mappings[change.source]);
-    if (change.removed || did_of(mapping, change).empty() || !has_record(mapping, change))
+    const auto &intents = static_cast<const Context &>(*batch.context).intents;
+    if (intents.empty() || intents.front().at.empty())
         return {};
-    const auto rkey = rkey_of(mapping, change);
-    const Address at{did_of(mapping, change), mapping.collection, rkey.empty() ? "(assigned when first sent)" : rkey};
-    const auto record = record_of(mapping, *batch.sources[change.source], change, "1970-01-01T00:00:00.000Z");
-    return {{put_record(server.access.url, at, record.json), {0}, nullptr}};
+    const auto &intent = intents.front();
+    if (intent.removes())
+        return {{delete_record(server.access.url, intent.at), {0}, nullptr}};
+    std::vector<Planned> shown;
+    for (const auto &blob : intent.blobs) {
+        if (blob.there)
+            continue;
+        auto upload = upload_blob(server.access.url, blob);
+        upload.body = "(" + std::to_string(blob.bytes.size()) + " bytes, " + blob.cid + ")";
+        shown.push_back({std::move(upload), {}, nullptr});
+    }
+    shown.push_back({put_record(server.access.url, intent.at, intent.record), {0}, nullptr});
+    return shown;
 }
 
 } // namespace

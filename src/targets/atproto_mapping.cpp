@@ -8,6 +8,8 @@
 
 #include "atproto/syntax.hpp"
 #include "config/json.hpp"
+#include "config/options.hpp"
+#include "config/words.hpp"
 #include "targets/atproto_value.hpp"
 
 namespace autosync::targets::atproto {
@@ -57,13 +59,20 @@ std::vector<Field> named_fields(const Source &source, const std::string &text)
     return fields;
 }
 
-/// All columns that are sent, but those that say where the record is.
-std::vector<Field> all_fields(const Source &source)
+/// All columns that are sent, but those that say where the record is, and what is sent otherwise.
+std::vector<Field> all_fields(const Source &source, const std::vector<BlobField> &blobs, const std::vector<Reference> &references)
 {
-    const std::set<std::string> where{option(source, "did"), option(source, "uri_column"), option(source, "cid_column"), "did"};
+    std::set<std::string> others{option(source, "did"), option(source, "uri_column"), option(source, "cid_column"), "did"};
+    for (const auto &reference : references)
+        others.insert(source.links[reference.link].columns.begin(), source.links[reference.link].columns.end());
+    for (const auto &blob : blobs) {
+        others.insert(source.columns[blob.column].name);
+        if (blob.type_column)
+            others.insert(source.columns[*blob.type_column].name);
+    }
     std::vector<Field> fields;
     for (std::size_t i = 0; i < source.columns.size(); ++i)
-        if (!where.contains(source.columns[i].name))
+        if (!others.contains(source.columns[i].name))
             fields.push_back({i, source.columns[i].name});
     return fields;
 }
@@ -82,6 +91,28 @@ void choose_key(Compiled &mapping, const Source &source, const std::string &text
     } else {
         throw std::invalid_argument{"option \"rkey\" must be tid, key, self or a column that is sent, not \"" + text + "\""};
     }
+}
+
+/// The options `reply` and `subject`: columns of a foreign key.
+std::vector<Reference> references_of(const Source &source)
+{
+    std::vector<Reference> references;
+    for (const auto *const field : {"reply", "subject"}) {
+        const auto text = option(source, field);
+        if (text.empty())
+            continue;
+        auto columns = config::parse_columns(text);
+        std::ranges::sort(columns);
+        const auto found = std::ranges::find_if(source.links, [&](const mapping::Link &link) {
+            auto own = link.columns;
+            std::ranges::sort(own);
+            return own == columns;
+        });
+        if (found == source.links.end())
+            throw std::invalid_argument{"option \"" + std::string{field} + "\" must name the columns of a foreign key, not \"" + text + "\""};
+        references.push_back({field, static_cast<std::size_t>(found - source.links.begin()), field == std::string_view{"reply"}});
+    }
+    return references;
 }
 
 /// A value as text, where it is text, a number or a UUID.
@@ -111,8 +142,11 @@ std::unique_ptr<const Compiled> compile_source(const Source &source)
     if (!made->did)
         throw std::invalid_argument{"nothing says whose records the rows are: name a column in option \"did\", or an expression in \"did_expression\""};
     made->transform = computed(source, "transform");
+    made->blobs = blob_fields(source, option(source, "blob"));
+    made->references = references_of(source);
+    made->yields = config::lower(option(source, "conflict")) == "target_wins";
     if (!made->transform)
-        made->fields = option(source, "record").empty() ? all_fields(source) : named_fields(source, option(source, "record"));
+        made->fields = option(source, "record").empty() ? all_fields(source, made->blobs, made->references) : named_fields(source, option(source, "record"));
     const bool given = std::ranges::any_of(made->fields, [](const Field &field) { return field.name == "createdAt"; });
     if (const auto place = column(source, "created_at"); place && !given) {
         const auto kind = source.columns[*place].type.kind;
@@ -156,17 +190,13 @@ std::string rkey_of(const Compiled &mapping, const mapping::Change &change)
     return rkey;
 }
 
-Record record_of(const Compiled &mapping, const Source &source, const mapping::Change &change, const std::string &assigned_at)
+namespace {
+
+json values_of(const Compiled &mapping, const Source &source, const mapping::Change &change)
 {
-    std::string created_at = assigned_at;
-    if (mapping.created_at && !mapping.transform) {
-        const auto value = value_of(change.row.at(*mapping.created_at), source.columns[*mapping.created_at].type);
-        if (value.is_string())
-            created_at = value.get<std::string>();
-    }
     if (mapping.transform) {
         const auto *const text = std::get_if<std::string>(&change.row.at(*mapping.transform));
-        return autosync::atproto::finish_record(autosync::atproto::parse_record(text == nullptr ? "" : *text), mapping.collection, created_at);
+        return autosync::atproto::parse_record(text == nullptr ? "" : *text);
     }
     auto object = json::object();
     for (const auto &field : mapping.fields) {
@@ -178,7 +208,27 @@ Record record_of(const Compiled &mapping, const Source &source, const mapping::C
             throw std::invalid_argument{"column \"" + source.columns[field.column].name + "\": " + error.what()};
         }
     }
-    return autosync::atproto::finish_record(std::move(object), mapping.collection, created_at);
+    return object;
+}
+
+} // namespace
+
+Record record_of(const Compiled &mapping, const Source &source, const mapping::Change &change, const Surroundings &around)
+{
+    std::string created_at = around.assigned_at;
+    if (mapping.created_at && !mapping.transform) {
+        const auto value = value_of(change.row.at(*mapping.created_at), source.columns[*mapping.created_at].type);
+        if (value.is_string())
+            created_at = value.get<std::string>();
+    }
+    auto record = values_of(mapping, source, change);
+    for (const auto &[blob, place] : around.blobs)
+        if (record.is_object())
+            autosync::atproto::place_blob(record, *place, blob);
+    for (const auto &[field, value] : around.references)
+        if (record.is_object() && !record.contains(field)) // what the row's own function says goes before
+            record[field] = json::parse(value);
+    return autosync::atproto::finish_record(std::move(record), mapping.collection, created_at);
 }
 
 } // namespace autosync::targets::atproto

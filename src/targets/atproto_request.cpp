@@ -23,14 +23,36 @@ std::string key_of(const Address &at)
     return body;
 }
 
-} // namespace
-
-http::Request put_record(const std::string &pds, const Address &at, std::string_view record)
+std::string swapping(const Swap &swap)
 {
-    return post(pds, "putRecord", (key_of(at) + R"(,"record":)").append(record) + "}");
+    if (!swap)
+        return {};
+    std::string body = R"(,"swapRecord":)";
+    if (swap->empty())
+        return body + "null";
+    json::append_string(body, *swap);
+    return body;
 }
 
-http::Request delete_record(const std::string &pds, const Address &at) { return post(pds, "deleteRecord", key_of(at) + "}"); }
+} // namespace
+
+http::Request put_record(const std::string &pds, const Address &at, std::string_view record, const Swap &swap)
+{
+    return post(pds, "putRecord", (key_of(at) + R"(,"record":)").append(record) + swapping(swap) + "}");
+}
+
+/// A record that is not there cannot be removed: nothing needs to be compared.
+http::Request delete_record(const std::string &pds, const Address &at, const Swap &swap)
+{
+    return post(pds, "deleteRecord", key_of(at) + (swap && swap->empty() ? "" : swapping(swap)) + "}");
+}
+
+http::Request upload_blob(const std::string &pds, const autosync::atproto::Blob &blob)
+{
+    auto request = post(pds, "uploadBlob", blob.bytes);
+    request.headers = {{"Content-Type", blob.type}};
+    return request;
+}
 
 http::Request get_record(const std::string &pds, const Address &at)
 {

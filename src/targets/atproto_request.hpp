@@ -1,6 +1,7 @@
 // What is asked of a repository.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,12 @@ using autosync::atproto::Intent;
 using autosync::atproto::Session;
 using autosync::atproto::There;
 
-[[nodiscard]] http::Request put_record(const std::string &pds, const Address &at, std::string_view record);
-[[nodiscard]] http::Request delete_record(const std::string &pds, const Address &at);
+/// Only if the record is just this one by now: its CID, empty for none at all.
+using Swap = std::optional<std::string>;
+
+[[nodiscard]] http::Request put_record(const std::string &pds, const Address &at, std::string_view record, const Swap &swap = {});
+[[nodiscard]] http::Request delete_record(const std::string &pds, const Address &at, const Swap &swap = {});
+[[nodiscard]] http::Request upload_blob(const std::string &pds, const autosync::atproto::Blob &blob);
 [[nodiscard]] http::Request get_record(const std::string &pds, const Address &at);
 
 /// Writes of one repository, all or nothing.

@@ -11,6 +11,7 @@
 #include "worker/expiry.hpp"
 #include "worker/progress.hpp"
 #include "worker/records.hpp"
+#include "worker/references.hpp"
 #include "worker/runner.hpp"
 #include "worker/time.hpp"
 #include "worker/worker.hpp"
@@ -141,6 +142,11 @@ void Runner::land(TimePoint now)
     if (flight_->context && flight_->delivery)
         land_records();
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_);
+    if (flight_->target.kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
+        pg::transaction([this] {
+            const pg::ActiveSnapshot snapshot;
+            news_ = release_children(desk_.instance, target_) || news_;
+        });
     if (!flight_->waiting.empty()) {
         has_exceptions_ = news_ = true;
         keeper_.hurry();
@@ -184,7 +190,7 @@ void Runner::land_records()
             continue;
         std::vector<std::vector<std::string>> gone;
         for (std::size_t i = 0; i < results.size(); ++i) {
-            if (flight_->changes[i].source == source && results[i].state == delivery::Result::State::delivered && flight_->context->intents[i].removes())
+            if (flight_->changes[i].source == source && results[i].state == delivery::Result::State::delivered && flight_->context->intents[i].leaves_nothing())
                 gone.push_back(flight_->items[i].wanted.columns);
         }
         if (!gone.empty())

@@ -23,7 +23,7 @@ CREATE ROLE privileges_owner;
 
 SET LOCAL ROLE privileges_nobody;
 SELECT throws_ok('SELECT * FROM autosync.' || t, '42501', NULL, 'an ordinary role cannot read autosync.' || t)
-FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,atp_map,atp_store,instance,clock,stat_targets,stat_workers,stat_progress}'::text[]) t;
+FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,atp_map,atp_owners,atp_store,instance,clock,stat_targets,stat_workers,stat_progress}'::text[]) t;
 SELECT throws_ok('INSERT INTO autosync.log_0 VALUES (1, ''1'', 1, '''')', '42501', NULL, 'nobody can forge an event');
 SELECT throws_ok('DELETE FROM autosync.exceptions', '42501', NULL, 'nobody can remove a dead letter');
 SELECT throws_ok('UPDATE autosync.target_state SET paused = true', '42501', NULL, 'nobody can pause past pause()');

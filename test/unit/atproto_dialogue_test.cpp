@@ -1,87 +1,13 @@
-// Rows as records, and conversations with a repository.
+// Conversations with a repository.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "atproto/cid.hpp"
+#include "atproto/record.hpp"
 #include "targets/atproto_dialogue.hpp"
-#include "targets/atproto_mapping.hpp"
 
 namespace autosync::targets::atproto {
 namespace {
-
-using mapping::Kind;
-
-mapping::Source posts(mapping::Options options)
-{
-    mapping::Source source;
-    source.name = "public.posts";
-    source.table = "posts";
-    source.columns = {{"id", {Kind::integer}}, {"did", {Kind::text}},         {"body", {Kind::text}}, {"likes", {Kind::integer}}, {"score", {Kind::real}},
-                      {"at", {Kind::timestamp}}, {"data", {Kind::bytes}}, {"tags", {Kind::list, Kind::text}}};
-    source.key = {"id"};
-    options.try_emplace("collection", "com.example.note");
-    source.options = std::move(options);
-    return source;
-}
-
-mapping::Change row()
-{
-    mapping::Change change;
-    change.key = "7";
-    change.row = {std::int64_t{7}, std::string{"did:plc:abc"}, std::string{"hi"}, std::int64_t{9'007'199'254'740'992}, 1.5, std::string{"2024-02-29T12:34:56"},
-                  std::string{"f"}, mapping::List{{std::string{"a"}, std::string{"b"}}, {2}}};
-    return change;
-}
-
-TEST(AtprotoMapping, ByTypeOfTheColumn)
-{
-    const auto source = posts({{"record", R"({"body":"text","likes":"likes","score":"score","at":"createdAt","data":"data","tags":"tags"})"}});
-    const auto mapping = compile_source(source);
-    EXPECT_EQ(record_of(*mapping, source, row(), "").json,
-              R"({"$type":"com.example.note","createdAt":"2024-02-29T12:34:56Z","data":{"$bytes":"Zg"},"likes":"9007199254740992","score":"1.5","tags":["a","b"],"text":"hi"})");
-    auto change = row();
-    change.row[5] = std::string{"infinity"};
-    try {
-        (void)record_of(*mapping, source, change, "");
-        FAIL();
-    } catch (const std::invalid_argument &error) {
-        EXPECT_EQ(std::string{error.what()}.substr(0, 12), "column \"at\":");
-    }
-}
-
-TEST(AtprotoMapping, WhoseRecordUnderWhichKey)
-{
-    auto source = posts({});
-    EXPECT_EQ(did_of(*compile_source(source), row()), "did:plc:abc");
-    EXPECT_EQ(rkey_of(*compile_source(source), row()), "");
-    EXPECT_EQ(rkey_of(*compile_source(posts({{"rkey", "key"}})), row()), "7");
-    EXPECT_EQ(rkey_of(*compile_source(posts({{"rkey", "self"}})), row()), "self");
-    EXPECT_EQ(rkey_of(*compile_source(posts({{"rkey", "body"}})), row()), "hi");
-    auto change = row();
-    change.row[1] = std::string{"nobody"};
-    EXPECT_THROW((void)did_of(*compile_source(source), change), std::invalid_argument);
-    change.row[1] = std::monostate{};
-    EXPECT_EQ(did_of(*compile_source(source), change), "");
-
-    source.computed = {{"did_expression", {Kind::text}}, {"transform", {Kind::json}}};
-    change = row();
-    change.row.emplace_back(std::string{"did:plc:other"});
-    change.row.emplace_back(std::monostate{});
-    const auto mapping = compile_source(source);
-    EXPECT_EQ(did_of(*mapping, change), "did:plc:other");
-    EXPECT_FALSE(has_record(*mapping, change));
-    change.row.back() = std::string{R"({"text": "made"})"};
-    EXPECT_EQ(record_of(*mapping, source, change, "2024-01-01T00:00:00Z").json,
-              R"({"$type":"com.example.note","createdAt":"2024-01-01T00:00:00Z","text":"made"})");
-}
-
-TEST(AtprotoMapping, RefusesWhatMakesNoSense)
-{
-    EXPECT_THROW((void)compile_source(posts({{"collection", "nonsense"}})), std::invalid_argument);
-    EXPECT_THROW((void)compile_source(posts({{"record", R"({"none":"x"})"}})), std::invalid_argument);
-    EXPECT_THROW((void)compile_source(posts({{"record", R"({"body":"x","id":"x"})"}})), std::invalid_argument);
-    EXPECT_THROW((void)compile_source(posts({{"record", R"({"body":"$type"})"}})), std::invalid_argument);
-    EXPECT_THROW((void)compile_source(posts({{"rkey", "none"}})), std::invalid_argument);
-    EXPECT_THROW((void)compile_source(posts({{"did", "none"}})), std::invalid_argument);
-}
 
 /// A context with some posts of one identity.
 struct Scene {
@@ -192,6 +118,105 @@ TEST(AtprotoDialogue, ARecordThatMovesIsPutFirstAndClearedThen)
     verdict = planned.dialogue->hear(Scene::answer(200, "{}"));
     EXPECT_EQ(verdict.outcome, Outcome::delivered);
     EXPECT_TRUE(scene.context.intents[0].former.empty());
+}
+
+/// An intent that yields, on top of what the repository confirmed as "base".
+void yield_to_others(Scene &scene)
+{
+    auto &intent = scene.context.intents[0];
+    intent.yields = true;
+    intent.existed = true;
+    intent.there = There::yes;
+    intent.ours = {"base", "sent"};
+}
+
+TEST(AtprotoDialogue, WhatSomebodyElseHasMadeOfItStays)
+{
+    Scene scene{1};
+    yield_to_others(scene);
+    const auto planned = plan_single(scene.context, 0);
+    EXPECT_EQ(planned.request.body, R"({"repo":"did:plc:abc","collection":"com.example.note","rkey":"a","record":{},"swapRecord":"base"})");
+    auto verdict = planned.dialogue->hear(Scene::answer(400, R"({"error":"InvalidSwap"})"));
+    ASSERT_TRUE(verdict.follow_up);
+    EXPECT_EQ(verdict.follow_up->method, "GET");
+    verdict = planned.dialogue->hear(Scene::answer(200, R"({"cid":"other"})"));
+    EXPECT_EQ(verdict.outcome, Outcome::delivered);
+    EXPECT_TRUE(scene.context.intents[0].kept);
+    EXPECT_EQ(scene.context.intents[0].confirmed, "other");
+}
+
+TEST(AtprotoDialogue, WhatWasRemovedByOthersStaysAway)
+{
+    Scene scene{1};
+    yield_to_others(scene);
+    const auto planned = plan_single(scene.context, 0);
+    (void)planned.dialogue->hear(Scene::answer(400, R"({"error":"InvalidSwap"})"));
+    EXPECT_EQ(planned.dialogue->hear(Scene::answer(400, R"({"error":"RecordNotFound"})")).outcome, Outcome::delivered);
+    EXPECT_TRUE(scene.context.intents[0].kept);
+    EXPECT_TRUE(scene.context.intents[0].leaves_nothing());
+}
+
+/// Of an answer that was lost, or not looked at before something newer was sent.
+TEST(AtprotoDialogue, WhatWeHaveSentOurselvesIsNobodyElses)
+{
+    Scene scene{1};
+    yield_to_others(scene);
+    auto planned = plan_single(scene.context, 0);
+    (void)planned.dialogue->hear(Scene::answer(400, R"({"error":"InvalidSwap"})"));
+    auto verdict = planned.dialogue->hear(Scene::answer(200, R"({"cid":"sent"})"));
+    ASSERT_TRUE(verdict.follow_up);
+    EXPECT_EQ(verdict.follow_up->body, R"({"repo":"did:plc:abc","collection":"com.example.note","rkey":"a","record":{},"swapRecord":"sent"})");
+    planned = plan_single(scene.context, 0);
+    (void)planned.dialogue->hear(Scene::answer(400, R"({"error":"InvalidSwap"})"));
+    EXPECT_EQ(planned.dialogue->hear(Scene::answer(200, R"({"cid":"c0"})")).outcome, Outcome::delivered);
+    EXPECT_FALSE(scene.context.intents[0].kept);
+}
+
+TEST(AtprotoDialogue, AFirstRecordThatYieldsIsOnlyCreated)
+{
+    Scene scene{1};
+    scene.context.intents[0].yields = true;
+    EXPECT_EQ(plan_single(scene.context, 0).request.body,
+              R"({"repo":"did:plc:abc","collection":"com.example.note","rkey":"a","record":{},"swapRecord":null})");
+    const auto planned = plan_batch(scene.context, scene.all);
+    (void)planned.dialogue->hear(Scene::answer(500, R"({"error":"InternalServerError"})"));
+    EXPECT_EQ(planned.dialogue->hear(Scene::answer(200, R"({"cid":"was first"})")).outcome, Outcome::delivered);
+    EXPECT_TRUE(scene.context.intents[0].kept);
+}
+
+TEST(AtprotoDialogue, BlobsGoBeforeTheirRecord)
+{
+    Scene scene{1};
+    auto &intent = scene.context.intents[0];
+    intent.at.collection = "com.example.note";
+    const autosync::atproto::Blob blob{"picture", "image/png", autosync::atproto::raw_cid_of("x"), "x"};
+    nlohmann::json value = nlohmann::json::object();
+    autosync::atproto::place_blob(value, autosync::atproto::parse_place("picture"), blob);
+    const auto record = autosync::atproto::finish_record(value, "com.example.note", "2024-01-01T00:00:00Z");
+    intent.record = record.json;
+    intent.cid = record.cid;
+    intent.blobs = {blob};
+    const auto planned = plan_single(scene.context, 0);
+    EXPECT_EQ(planned.request.url, "http://pds/xrpc/com.atproto.repo.uploadBlob");
+    EXPECT_EQ(planned.request.body, "x");
+    EXPECT_EQ(planned.request.headers.front().second, "image/png");
+    // What the server takes it for is what the record says.
+    auto verdict = planned.dialogue->hear(Scene::answer(200, R"({"blob":{"$type":"blob","mimeType":"text/plain","size":1}})"));
+    ASSERT_TRUE(verdict.follow_up);
+    EXPECT_NE(verdict.follow_up->body.find(R"("mimeType":"text/plain")"), std::string::npos);
+    EXPECT_NE(intent.cid, record.cid);
+    // It is gone from the server: once more, but not for ever.
+    const auto gone = Scene::answer(400, R"({"error":"BlobNotFound","message":"Could not find blob"})");
+    verdict = planned.dialogue->hear(gone);
+    ASSERT_TRUE(verdict.follow_up);
+    EXPECT_TRUE(verdict.follow_up->url.ends_with("uploadBlob"));
+    (void)planned.dialogue->hear(Scene::answer(200, "{}"));
+    EXPECT_EQ(planned.dialogue->hear(gone).outcome, Outcome::refused);
+
+    intent.blobs[0].there = false;
+    verdict = plan_single(scene.context, 0).dialogue->hear(Scene::answer(413, R"({"error":"PayloadTooLarge","message":"too large"})"));
+    EXPECT_EQ(verdict.outcome, Outcome::refused);
+    EXPECT_EQ(verdict.message, "field \"picture\": PayloadTooLarge: too large");
 }
 
 TEST(AtprotoDialogue, SessionsAndLimitsConcernTheIdentityAlone)
