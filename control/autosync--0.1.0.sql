@@ -538,6 +538,8 @@ COMMENT ON FUNCTION autosync.rebuild(regclass, name) IS 'Has the worker fill a n
 
 CREATE FUNCTION autosync.publish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_publish';
 COMMENT ON FUNCTION autosync.publish(regclass, text, name) IS 'Delivers one entity as it is now, to the target (NULL: to all the table is synced to). key: the value, or a JSON object for several columns. For the owner of the table.';
+CREATE FUNCTION autosync.publish_as(source regclass, key text, did text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_publish_as';
+COMMENT ON FUNCTION autosync.publish_as(regclass, text, text, name) IS 'Publishes one row in the repository of this DID, whatever the row says, from here on until the row is deleted; NULL: in its own again. A record that is elsewhere moves. For targets of the AT Protocol, for the owner of the table. Errors: 22023 what is no DID.';
 CREATE FUNCTION autosync.unpublish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_unpublish';
 COMMENT ON FUNCTION autosync.unpublish(regclass, text, name) IS 'Removes one entity from the target (NULL: from all the table is synced to), until its row changes again. For the owner of the table.';
 

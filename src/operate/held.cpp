@@ -9,8 +9,8 @@
 #include "mapping/document.hpp"
 #include "operate/access.hpp"
 #include "operate/ask.hpp"
-#include "targets/atproto_mapping.hpp"
 #include "targets/atproto_request.hpp"
+#include "worker/lone_record.hpp"
 
 namespace autosync::operate {
 
@@ -49,32 +49,27 @@ Held ask_table(const config::Sync &sync, const mapping::Change &change, const st
 /// Where a record is, says the map; its repository shows it to everybody.
 Held ask_repository(const config::Sync &sync, const config::Target &target, const mapping::Change &change, const std::string &key, const http::Limits &limits)
 {
-    namespace kind = targets::atproto;
+    Held held;
+    held.problem.outcome = Outcome::delivered;
     pg::Rows rows;
     {
         const auto instance = require_instance();
         const pg::ActingAs owner{pg::extension_owner(), false};
-        rows = pg::execute("SELECT m.did, m.collection, m.rkey, coalesce(nullif($5, ''), s.pds),"
-                           " to_char(m.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM autosync.atp_map AS m"
+        const auto context = worker::lone_record(std::stoll(instance), sync, change, key);
+        held.ours = context->intents.empty() ? "" : context->intents.front().record;
+        rows = pg::execute("SELECT m.did, m.collection, m.rkey, coalesce(nullif($5, ''), s.pds) FROM autosync.atp_map AS m"
                            " LEFT JOIN autosync.atp_store AS s ON s.instance = m.instance AND s.target = m.target AND s.did = m.did"
                            " WHERE m.instance = $1::int8 AND m.target = $2::name AND m.source = $3::oid AND m.key = $4",
                            {instance, sync.target, std::to_string(sync.table), key, target.description.access.url}, true);
     }
-    Held held;
-    held.problem.outcome = Outcome::delivered;
-    const auto mapping = kind::compile_source(sync.source);
-    const bool wanted = !change.removed && !kind::did_of(*mapping, change).empty() && kind::has_record(*mapping, change);
-    const std::string assigned_at = rows.empty() ? "1970-01-01T00:00:00.000Z" : rows[0][4].value_or("");
-    if (wanted)
-        held.ours = kind::record_of(*mapping, sync.source, change, assigned_at).json;
     if (rows.empty())
         return held; // never published
     if (!rows[0][3])
         return failed(Outcome::unreachable, "where the repository of " + rows[0][0].value_or("") + " is, nobody has said: it has no session");
-    const kind::Address at{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2].value_or("")};
+    const atproto::Address at{rows[0][0].value_or(""), rows[0][1].value_or(""), rows[0][2].value_or("")};
     http::Access anybody = target.description.access;
     anybody.url = *rows[0][3];
-    const auto response = ask(kind::get_record(anybody.url, at), anybody, limits);
+    const auto response = ask(targets::atproto::get_record(anybody.url, at), anybody, limits);
     const auto reading = atproto::read_answer(response);
     if (reading.answer == atproto::Answer::missing)
         return held;

@@ -38,6 +38,7 @@ std::string type_name(config::OptionType type)
     case expression:
         return "SQL expression";
     case choice:
+    case word:
         return "one of";
     case choices:
         return "some of";

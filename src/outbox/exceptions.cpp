@@ -132,7 +132,7 @@ void write_refusals(std::int64_t instance, const std::string &target, std::strin
                 " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
                 " request text, answer text, delay float8, captured_at int8)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
-                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request,"
+                " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request, parent = NULL, parent_key = NULL,"
                 " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
                 " expires_at = CASE WHEN x.status <> 'EXPIRED' THEN x.expires_at END,"
                 " created_at = CASE WHEN x.event_id = excluded.event_id THEN x.created_at ELSE excluded.created_at END,"
@@ -151,7 +151,7 @@ void write_doubts(std::int64_t instance, const std::string &target, std::string 
                 " d.status, 0, clock_timestamp(), clock_timestamp(), clock_timestamp() + $4::float8 * interval '1 millisecond'"
                 " FROM jsonb_to_recordset($3::jsonb) AS d (source oid, key text, operation text, status text)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation, verb = 'confirm',"
-                " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at"
+                " status = excluded.status, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at, parent = NULL, parent_key = NULL"
                 " WHERE coalesce(x.verb, 'confirm') = 'confirm' OR x.status NOT IN ('PENDING', 'RETRYING')",
                 {std::to_string(instance), target, std::move(list), std::to_string(delay.count())});
 }

@@ -28,8 +28,10 @@ void note_forgotten(std::int64_t instance, const std::string &target, Oid source
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                 " verb = excluded.verb, status = excluded.status, attempts = 0, last_error = NULL, request = NULL, answer = NULL, correlation_id = NULL,"
                 " origin = NULL, did = NULL, created_at = excluded.created_at, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
-                " expires_at = NULL",
+                " expires_at = NULL, parent = NULL, parent_key = NULL",
                 {which[0], which[1], which[2], key, event_id});
+    pg::execute("DELETE FROM autosync.atp_owners WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND key = $4",
+                {which[0], which[1], which[2], key});
     // Of autosync_test: all that it ever received.
     pg::execute("UPDATE autosync.sent SET document = NULL WHERE target = $1::name AND source = $2 AND key = $3 AND document IS NOT NULL", {target, source_name, key});
 }

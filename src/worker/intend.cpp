@@ -71,18 +71,19 @@ void attach(Intent &intent, kind::Surroundings &around, const Known *known)
 
 } // namespace
 
-Wish intend(const Situation &of)
+Decision intend(const Situation &of)
 {
     const auto &change = of.flight.changes[of.change];
     const auto &mapping = static_cast<const kind::Compiled &>(*of.flight.mappings[change.source]);
     const auto *const known = of.known;
-    auto intent = begin_with(of, mapping.yields);
+    const bool yields = mapping.yields && !of.dismissed;
+    auto intent = begin_with(of, yields);
     try {
         const auto did = change.removed ? std::string{} : of.owner.empty() ? kind::did_of(mapping, change) : of.owner;
         if (did.empty() || !kind::has_record(mapping, change)) {
             if (known == nullptr)
                 return {};
-            intent.kept = mapping.yields && known->kept;
+            intent.kept = yields && known->kept;
             return {std::move(intent), std::nullopt};
         }
         if (known != nullptr && known->kept && mapping.yields && !of.forced && known->at.did == did)

@@ -17,13 +17,14 @@ struct Situation {
     std::string owner;            ///< who it is published as, in place of whom the row says
     std::string now;              ///< createdAt of what is new
     bool forced = false;          ///< the repository is asked, whatever the map says
+    bool dismissed = false;       ///< somebody wants it gone, whoever has had a hand in it
 };
 
-struct Wish {
+struct Decision {
     std::optional<atproto::Intent> intent; ///< none: there is nothing to do
     std::optional<outbox::Waiting> waiting; ///< for the record of another row
 };
 
-[[nodiscard]] Wish intend(const Situation &situation);
+[[nodiscard]] Decision intend(const Situation &situation);
 
 } // namespace autosync::worker

@@ -67,24 +67,24 @@ std::unique_ptr<atproto::Context> prepare_records(std::int64_t instance, const s
         const auto now = now_text();
         const auto owners = load_owners(instance, target, flight.items);
         const References references{instance, target, flight};
-        std::vector<Wish> wishes;
+        std::vector<Decision> decisions;
         std::set<std::string> dids;
         for (std::size_t i = 0; i < flight.changes.size(); ++i) {
             const Row row{flight.items[i].table, flight.items[i].wanted.key};
             const auto found = known.find(row);
             const auto owner = owners.find(row);
-            wishes.push_back(intend({flight, references, i, found == known.end() ? nullptr : &found->second, owner == owners.end() ? "" : owner->second, now,
-                                     flight.items[i].verb == "publish" || flight.items[i].verb == "confirm"}));
-            if (const auto &intent = wishes.back().intent; intent && intent->problem.empty() && !intent->kept)
+            decisions.push_back(intend({flight, references, i, found == known.end() ? nullptr : &found->second, owner == owners.end() ? "" : owner->second, now,
+                                     flight.items[i].verb == "publish" || flight.items[i].verb == "confirm", flight.items[i].verb == "unpublish"}));
+            if (const auto &intent = decisions.back().intent; intent && intent->problem.empty() && !intent->kept)
                 dids.merge(dids_of(*intent));
         }
         const auto sessions = load_sessions(instance, target, flight.target, dids);
         std::map<std::string, unsigned> planned;
         std::vector<Item> items;
         std::vector<mapping::Change> changes;
-        for (std::size_t i = 0; i < wishes.size(); ++i) {
+        for (std::size_t i = 0; i < decisions.size(); ++i) {
             auto &item = flight.items[i];
-            auto &[intent, waiting] = wishes[i];
+            auto &[intent, waiting] = decisions[i];
             if (!intent && !waiting) {
                 flight.done.push_back(arrived(item));
                 continue;

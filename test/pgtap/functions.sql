@@ -35,6 +35,7 @@ INSERT INTO promised VALUES
 ('preview', 'source regclass, key text, target name, OUT method text, OUT url text, OUT headers jsonb, OUT body text', 'SETOF'),
 ('point_id', 'source regclass, key text', 'text'),
 ('publish', 'source regclass, key text, target name DEFAULT NULL::name', 'void'),
+('publish_as', 'source regclass, key text, did text, target name DEFAULT NULL::name', 'void'),
 ('rebuild', 'source regclass, target name', 'bigint'),
 ('resume', 'target name DEFAULT NULL::name', 'void'),
 ('retry', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),

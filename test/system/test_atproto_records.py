@@ -72,6 +72,8 @@ def test_what_somebody_else_has_made_of_a_record_stays_where_the_target_wins(soc
     social.execute("UPDATE notes SET text = 'newest' WHERE id IN (1, 6); SELECT autosync.publish('notes', '1'); SELECT autosync.backfill('notes', 'social')")
     arrived(social)
     wait_for(lambda: texts(pds, mine, nsid) == {**wanted, "6": "newest"})
+    social.execute("SELECT autosync.unpublish('notes', '9')")  # that is meant, whoever has had a hand in it
+    wait_for(lambda: "9" not in texts(pds, mine, nsid))
     social.execute("""SELECT autosync.alter_sync('notes', 'social', '{"conflict": "source_wins"}')""")
     arrived(social)
     social.execute("SELECT autosync.backfill('notes', 'social')")
@@ -194,3 +196,25 @@ def test_a_reply_waits_for_what_it_replies_to(social, pds, tokens):
     social.execute("UPDATE talks SET shown = true WHERE id = 20; ALTER SERVER social OPTIONS (DROP pending_ttl)")
     wait_for(lambda: "in vain" in {value["text"] for _, value in pds.records(other, nsid).values()})
     wait_for(lambda: social.value("SELECT count(*) FROM autosync.exceptions") == 0)
+
+
+def test_a_row_is_published_as_somebody_elses(social, pds):
+    mine, other = pds.dids
+    nsid = "com.example.given.note"
+    social.execute("CREATE TABLE given (id int PRIMARY KEY, did text, text text)")
+    social.execute("""SELECT autosync.add_sync('given', 'social', '{"collection": "%s", "columns": ["text"]}')""" % nsid)
+    social.execute("INSERT INTO given VALUES (1, %s, 'mine'), (2, NULL, 'nobody''s')", mine)
+    arrived(social)
+    with pytest.raises(psycopg2.errors.InvalidParameterValue, match="no DID"):
+        social.execute("SELECT autosync.publish_as('given', '1', 'nobody')")
+    social.execute("SELECT autosync.publish_as('given', '1', %s), autosync.publish_as('given', '2', %s)", other, mine)
+    arrived(social)
+    assert sorted(texts(pds, other, nsid).values()) == ["mine"] and sorted(texts(pds, mine, nsid).values()) == ["nobody's"]
+    social.execute("UPDATE given SET text = text || ', edited'")
+    arrived(social)
+    assert list(texts(pds, other, nsid).values()) == ["mine, edited"] and list(texts(pds, mine, nsid).values()) == ["nobody's, edited"]
+    assert social.value("SELECT autosync.atp_uri('given', '1')").startswith("at://" + other)
+    social.execute("SELECT autosync.publish_as('given', '1', NULL); DELETE FROM given WHERE id = 2")
+    arrived(social)
+    assert list(texts(pds, mine, nsid).values()) == ["mine, edited"] and texts(pds, other, nsid) == {}
+    assert social.value("SELECT count(*) FROM autosync.atp_owners") == 0, "a row that comes again is its own"
