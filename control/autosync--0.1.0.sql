@@ -462,6 +462,18 @@ SELECT w.pid, w.datname, w.state, w.events_per_second, w.current_target FROM aut
 COMMENT ON VIEW autosync.stat_workers IS 'The workers of the cluster: one per database that has something to deliver.';
 COMMENT ON COLUMN autosync.stat_workers.state IS 'What it is doing; NULL when idle.';
 
+CREATE FUNCTION autosync.cluster_rows(
+    OUT datname name, OUT target name, OUT state text, OUT pending bigint, OUT oldest_pending_time timestamptz, OUT last_error text, OUT counted_at timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_cluster_rows';
+COMMENT ON FUNCTION autosync.cluster_rows() IS 'The rows of the view stat_cluster.';
+
+CREATE VIEW autosync.stat_cluster AS
+SELECT c.datname, c.target, c.state, c.pending, c.oldest_pending_time, c.last_error, c.counted_at FROM autosync.cluster_rows() AS c;
+COMMENT ON VIEW autosync.stat_cluster IS 'How the targets of all databases of the cluster are doing, readable from any database that has the extension: those that a worker has served since the server was started.';
+COMMENT ON COLUMN autosync.stat_cluster.state IS 'As in stat_targets.';
+COMMENT ON COLUMN autosync.stat_cluster.pending IS 'As the worker of that database has counted last, which it does every second while something is pending, seldom where that is much.';
+COMMENT ON COLUMN autosync.stat_cluster.counted_at IS 'When it has.';
+
 CREATE VIEW autosync.stat_progress AS
 SELECT j.target, coalesce((n.nspname || '.' || c.relname) COLLATE "default", j.source::text) AS source, j.kind, j.done, j.total,
        CASE WHEN j.total > 0 THEN round(least(100, 100.0 * j.done / j.total), 1) END AS percent,
@@ -623,9 +635,9 @@ CREATE FUNCTION autosync.stat_reset(target name DEFAULT NULL) RETURNS void LANGU
 COMMENT ON FUNCTION autosync.stat_reset(name) IS 'Sets the figures of the target (NULL: of all that the caller owns) in stat_targets to zero. For the owner of the server.';
 
 -- Whom a function is for it checks by itself; figures of the whole database are for pg_monitor.
-REVOKE EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.health() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.health() TO pg_monitor;
-GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_progress TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() TO pg_monitor;
+GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_cluster, autosync.stat_progress TO pg_monitor;
 GRANT SELECT ON autosync.syncs, autosync.event_log, autosync.failed_events TO PUBLIC;
 
 GRANT USAGE ON SCHEMA autosync TO PUBLIC;

@@ -36,18 +36,6 @@ std::map<std::string, Noted> load_noted(const std::string &instance)
     return noted;
 }
 
-const char *state_name(worker::TargetState state)
-{
-    switch (state) {
-    case worker::TargetState::active: return "active";
-    case worker::TargetState::paused: return "paused";
-    case worker::TargetState::backing_off: return "backing_off";
-    case worker::TargetState::unreachable: return "unreachable";
-    case worker::TargetState::unauthorized: return "unauthorized";
-    }
-    return "active";
-}
-
 std::string kind_of(const std::string &target)
 {
     const char *const name = target.c_str();
@@ -62,6 +50,18 @@ bool lacks_worker(const State &state, const std::optional<worker::DatabaseSlot> 
 }
 
 } // namespace
+
+const char *state_name(worker::TargetState state)
+{
+    switch (state) {
+    case worker::TargetState::active: return "active";
+    case worker::TargetState::paused: return "paused";
+    case worker::TargetState::backing_off: return "backing_off";
+    case worker::TargetState::unreachable: return "unreachable";
+    case worker::TargetState::unauthorized: return "unauthorized";
+    }
+    return "active";
+}
 
 std::optional<worker::DatabaseSlot> own_slot()
 {

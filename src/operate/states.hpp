@@ -25,6 +25,9 @@ struct State {
 /// All targets by name. The current role must be the extension's owner.
 [[nodiscard]] std::vector<State> load_states();
 
+/// As views name it.
+[[nodiscard]] const char *state_name(worker::TargetState state);
+
 /// The slot of this database; nullopt: the launcher does not know it (yet), or there is no launcher.
 [[nodiscard]] std::optional<worker::DatabaseSlot> own_slot();
 

@@ -55,6 +55,20 @@ AUTOSYNC_SQL(autosync_target_rows)
     PG_RETURN_VOID();
 }
 
+AUTOSYNC_SQL(autosync_cluster_rows)
+{
+    operate::Rows rows{fcinfo};
+    const auto databases = worker::databases();
+    for (const auto &slot : worker::all_targets()) {
+        const auto database = std::find_if(databases.begin(), databases.end(), [&](const auto &it) { return it.database == slot.database; });
+        const bool served = database != databases.end() && database->worker != 0;
+        rows.add({operate::database_name(slot.database), slot.name, !served && slot.pending > 0 ? "no_worker" : operate::state_name(slot.state),
+                  slot.counted_at == 0 ? pg::Cell{} : std::to_string(slot.pending), operate::time_text(slot.oldest_pending), operate::text_or_null(slot.last_error),
+                  operate::time_text(slot.counted_at)});
+    }
+    PG_RETURN_VOID();
+}
+
 AUTOSYNC_SQL(autosync_worker_rows)
 {
     operate::Rows rows{fcinfo};

@@ -10,6 +10,7 @@
 #include "pg/spi.hpp"
 #include "worker/agenda.hpp"
 #include "worker/alarm.hpp"
+#include "worker/census.hpp"
 #include "worker/ddl.hpp"
 #include "worker/expiry.hpp"
 #include "worker/runner.hpp"
@@ -45,6 +46,7 @@ struct Engine::State {
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
     Alarm alarm;
+    Census census;
     std::uint64_t looks = 0;
     std::uint64_t review = 0;   ///< the last request to look at the catalogs
     std::uint64_t reviewed = 0; ///< the last that was answered
@@ -154,6 +156,7 @@ struct Engine::State {
             if (agenda[name].has_exceptions && expires(destination))
                 (void) expire_marks(desk->instance, destination);
         alarm.look(desk->instance, desk->catalog, now);
+        census.take(now, looks);
         // A target that we do not know yet may have events in a log that all others have passed.
         outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
         if (looks > compact_after) {

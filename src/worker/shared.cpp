@@ -256,6 +256,16 @@ std::vector<TargetSlot> targets_of(Oid database)
     return copies;
 }
 
+std::vector<TargetSlot> all_targets()
+{
+    std::vector<TargetSlot> copies;
+    for (const auto &database : databases()) {
+        const auto own = targets_of(database.database);
+        copies.insert(copies.end(), own.begin(), own.end());
+    }
+    return copies;
+}
+
 TargetSlot *target_slot(Oid database, const char *name)
 {
     if (memory == nullptr)

@@ -58,6 +58,9 @@ struct TargetSlot {
     TimestampTz next_attempt; ///< 0: none
     TimestampTz stats_reset;
     char last_error[512];
+    std::int64_t pending;        ///< when it was counted last, for other databases
+    TimestampTz oldest_pending;  ///< 0: nothing is
+    TimestampTz counted_at;      ///< 0: never
     std::uint32_t latencies;                  ///< how many were ever noted; the ring holds the last latency_samples
     std::int32_t latency_us[latency_samples]; ///< commit to confirmation
 };
@@ -90,6 +93,7 @@ public:
 /// Copies, for views.
 [[nodiscard]] std::vector<DatabaseSlot> databases();
 [[nodiscard]] std::vector<TargetSlot> targets_of(Oid database);
+[[nodiscard]] std::vector<TargetSlot> all_targets();
 
 /// For the worker: the target's slot (made when missing; nullptr when all are taken), to be written under Locked{LW_EXCLUSIVE}.
 [[nodiscard]] TargetSlot *target_slot(Oid database, const char *name);

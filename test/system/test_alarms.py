@@ -1,4 +1,4 @@
-"""What tells an operator by itself that something is late or large."""
+"""What tells an operator by itself that something is late or large; and how the databases of a cluster are doing, seen from any of them."""
 import json
 import select
 import time
@@ -39,3 +39,34 @@ def test_lag_is_told_when_it_begins_and_when_it_is_over(database, server):
     assert 'table public.things lags behind at target "mirror"' in log
     assert "more than autosync.outbox_warn_size" in log
     listener.close()
+
+
+def test_the_cluster_is_seen_from_any_database(database, server):
+    with server.connect("postgres").cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS alarms_elsewhere WITH (FORCE)")
+        cursor.execute("CREATE DATABASE alarms_elsewhere")
+    elsewhere = server.connect("alarms_elsewhere")
+    look = "SELECT state, pending, oldest_pending_time IS NOT NULL, last_error, counted_at IS NOT NULL FROM autosync.stat_cluster WHERE datname = %s AND target = 'mirror'"
+    with elsewhere.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION autosync")
+
+        def until(expected):
+            deadline = time.monotonic() + 20
+            while True:
+                cursor.execute(look, (database.name,))
+                seen = cursor.fetchall()
+                if seen == expected:
+                    return
+                assert time.monotonic() < deadline, seen
+                time.sleep(0.05)
+
+        until([("active", 0, False, None, True)])
+        database.execute("SELECT autosync.pause('mirror')")
+        database.execute("DELETE FROM things WHERE id > 990")
+        until([("paused", 10, True, None, True)])
+        database.execute("SELECT autosync.resume('mirror')")
+        database.wait_delivered("mirror")
+        until([("active", 0, False, None, True)])
+    elsewhere.close()
+    with server.connect("postgres").cursor() as cursor:
+        cursor.execute("DROP DATABASE alarms_elsewhere WITH (FORCE)")

@@ -1,0 +1,33 @@
+#include "worker/census.hpp"
+
+#include "operate/states.hpp"
+#include "pg/spi.hpp"
+
+namespace autosync::worker {
+
+void Census::take(Clock::time_point now, std::uint64_t looks)
+{
+    constexpr int share = 50; // of the time at most: a long log takes long to count
+    constexpr std::chrono::seconds least{1};
+    if (!shared_memory_available() || now < due_ || (counted_ && !some_ && looks == looks_))
+        return;
+    looks_ = looks;
+    counted_ = true;
+    some_ = false;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        for (const auto &state : operate::load_states()) {
+            some_ = some_ || state.pending + state.retrying > 0;
+            TargetSlot *const slot = target_slot(MyDatabaseId, state.target.c_str());
+            if (slot == nullptr)
+                continue;
+            const Locked lock{LW_EXCLUSIVE};
+            slot->pending = state.pending;
+            slot->oldest_pending = state.oldest_pending;
+            slot->counted_at = GetCurrentTimestamp();
+        }
+    });
+    due_ = now + std::max<Clock::duration>(least, share * (Clock::now() - now));
+}
+
+} // namespace autosync::worker
