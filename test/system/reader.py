@@ -79,7 +79,9 @@ class Reader:
                 if shown is None or not shown[0].startswith("ERROR"):
                     raise AssertionError("%s: %s\n%s" % (page.name, statement, error)) from error
                 here = ["ERROR: " + error.diag.message_primary]
-            assert shown is None or here == shown, "%s: %s\nshown: %s\nhere:  %s" % (page.name, statement, shown, here)
+            if shown is not None and here != shown:
+                trouble = self.database.execute("SELECT source, entity_id, last_error FROM autosync.failed_events")
+                raise AssertionError("%s: %s\nshown: %s\nhere:  %s\ndead letters: %s" % (page.name, statement, shown, here, trouble))
             compared += shown is not None
         return compared
 
