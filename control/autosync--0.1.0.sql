@@ -219,6 +219,34 @@ COMMENT ON TABLE autosync.forgotten IS 'Entities that forget() has erased: not s
 -- What must not be sent again must not be sent after a restore either.
 SELECT pg_catalog.pg_extension_config_dump('autosync.forgotten', '');
 
+CREATE TABLE autosync.history_0 (
+    instance       int8 NOT NULL,
+    source         oid NOT NULL,
+    target         text NOT NULL,
+    event_id       text,
+    operation      text NOT NULL,
+    status         text NOT NULL,
+    key            text,
+    changed        bytea,
+    source_version int8,
+    correlation_id text,
+    origin         text,
+    attempts       int4 NOT NULL,
+    last_error     text,
+    created_at     timestamptz NOT NULL,
+    published_at   timestamptz,
+    completed_at   timestamptz NOT NULL,
+    payload        text
+) WITH (autovacuum_enabled = off);
+ALTER TABLE autosync.history_0 REPLICA IDENTITY FULL;
+COMMENT ON TABLE autosync.history_0 IS 'Events that are over, one of three tables that take turns: only appended, without an index, emptied in place after autosync.history_retention. changed: bit n-1 is the column with number n.';
+CREATE TABLE autosync.history_1 (LIKE autosync.history_0 INCLUDING ALL) WITH (autovacuum_enabled = off);
+ALTER TABLE autosync.history_1 REPLICA IDENTITY FULL;
+COMMENT ON TABLE autosync.history_1 IS 'Events that are over, see history_0.';
+CREATE TABLE autosync.history_2 (LIKE autosync.history_0 INCLUDING ALL) WITH (autovacuum_enabled = off);
+ALTER TABLE autosync.history_2 REPLICA IDENTITY FULL;
+COMMENT ON TABLE autosync.history_2 IS 'Events that are over, see history_0.';
+
 CREATE TABLE autosync.target_state (
     instance  int8 NOT NULL,
     target    name NOT NULL,
@@ -330,7 +358,7 @@ COMMENT ON FUNCTION autosync.option_rows() IS 'Every option there is. kinds: of 
 CREATE FUNCTION autosync.sync_rows(
     OUT source oid, OUT source_name text, OUT target name, OUT kind text, OUT options jsonb, OUT operations text[], OUT enabled bool, OUT owner name,
     OUT triggers name[], OUT entity_type text, OUT relationship bool, OUT problem text, OUT event_ttl interval)
-RETURNS SETOF record LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'autosync_sync_rows';
+RETURNS SETOF record LANGUAGE c STABLE STRICT ROWS 20 AS 'MODULE_PATHNAME', 'autosync_sync_rows';
 COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with what other views need to know. relationship: a join table; problem: why it cannot be delivered as declared; event_ttl: NULL when its changes never expire.';
 
 CREATE FUNCTION autosync.event_rows(
@@ -358,34 +386,79 @@ COMMENT ON COLUMN autosync.syncs.enabled IS 'Whether the row-level trigger is en
 COMMENT ON COLUMN autosync.syncs.owner IS 'Owner of the table, with whose rights rows are read.';
 
 CREATE VIEW autosync.event_log WITH (security_barrier) AS
-SELECT e.event_id, e.target, coalesce(s.source_name, (n.nspname || '.' || c.relname) COLLATE "default", e.source::text) AS source,
-       autosync.event_type(coalesce(s.entity_type, c.relname COLLATE "default", e.source::text), e.operation, coalesce(s.relationship, false)) AS event_type, e.operation,
-       coalesce(s.entity_type, c.relname COLLATE "default") AS entity_type, e.entity_id, NULL::jsonb AS payload, e.changed, NULL::bigint AS source_version, e.correlation_id,
-       e.origin, e.status, e.attempts, e.last_error, e.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at, e.updated_at,
-       e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + s.event_ttl END) AS expires_at
+SELECT e.event_id, e.target::name AS target, coalesce(k.source_name, t.name, e.source::text) AS source,
+       coalesce(k.event_type, autosync.event_type(coalesce(t.relname, e.source::text), e.operation, false)) AS event_type, e.operation,
+       coalesce(k.entity_type, t.relname) AS entity_type, e.entity_id, e.payload, e.changed, e.source_version, e.correlation_id,
+       e.origin, e.status, e.attempts, e.last_error, e.created_at, e.published_at, e.completed_at, e.updated_at,
+       e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + k.event_ttl END) AS expires_at
 FROM (
-    SELECT p.event_id, p.target, p.source, p.operation, p.entity_id, p.changed, p.correlation_id, p.origin, 'PENDING' AS status, 0 AS attempts,
-           NULL::text AS last_error, p.created_at, p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at, NULL::timestamptz AS expires_at
+    SELECT p.event_id, p.target::text AS target, p.source, p.operation, p.entity_id, p.changed, NULL::jsonb AS payload, NULL::int8 AS source_version, p.correlation_id, p.origin,
+           'PENDING' AS status, 0 AS attempts, NULL::text AS last_error, p.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at,
+           p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at, NULL::timestamptz AS expires_at
     FROM autosync.event_rows() AS p
     UNION ALL
-    SELECT x.event_id, x.target, x.source, x.operation, x.key, NULL, x.correlation_id, x.origin, x.status, x.attempts,
-           x.last_error, x.created_at, x.updated_at, x.next_attempt_at, x.expires_at
+    SELECT x.event_id, x.target::text, x.source, x.operation, x.key, NULL, NULL, NULL, x.correlation_id, x.origin, x.status, x.attempts,
+           x.last_error, x.created_at, NULL, NULL, x.updated_at, x.next_attempt_at, x.expires_at
     FROM autosync.exceptions AS x
-    LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
-    WHERE x.instance IN (SELECT i.id FROM autosync.instance AS i) AND x.verb IS DISTINCT FROM 'confirm'
-      AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    WHERE x.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND x.verb IS DISTINCT FROM 'confirm'
+    UNION ALL
+    -- what a TRUNCATE has left behind at the target is being looked for
+    SELECT o.event_id, j.target::text, j.source, o.operation, NULL, NULL, NULL, NULL, nullif(o.correlation_id, ''), nullif(o.origin, ''), 'PENDING', 0,
+           NULL, timestamptz '2000-01-01 00:00:00+00' + o.created_at * interval '1 microsecond', NULL, NULL, j.requested_at, NULL, NULL
+    FROM autosync.jobs AS j
+    CROSS JOIN LATERAL jsonb_to_recordset(CASE jsonb_typeof(j.options) WHEN 'array' THEN j.options ELSE '[]' END)
+        AS o (event_id text, operation text, correlation_id text, origin text, created_at int8)
+    WHERE j.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND j.kind = 'sweep'
+    UNION ALL
+    SELECT h.event_id, h.target, h.source, h.operation, h.key,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
+           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.completed_at, h.completed_at, NULL, NULL
+    FROM autosync.history_0 AS h
+    WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
+    UNION ALL
+    SELECT h.event_id, h.target, h.source, h.operation, h.key,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
+           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.completed_at, h.completed_at, NULL, NULL
+    FROM autosync.history_1 AS h
+    WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
+    UNION ALL
+    SELECT h.event_id, h.target, h.source, h.operation, h.key,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
+           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.completed_at, h.completed_at, NULL, NULL
+    FROM autosync.history_2 AS h
+    WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
 ) AS e
-LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
-LEFT JOIN pg_catalog.pg_class AS c ON c.oid = e.source
-LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace;
-COMMENT ON VIEW autosync.event_log IS 'What has not been delivered: one row per event and target, pending, being retried, or given up. Shows the events of tables that the caller owns.';
+-- Names are made once for each sync and operation, rights looked at once for each table: there may be a million events.
+LEFT JOIN (
+    SELECT s.source, s.target::text AS target, o.operation, s.source_name, s.entity_type, s.event_ttl, autosync.event_type(s.entity_type, o.operation, s.relationship) AS event_type
+    FROM autosync.sync_rows() AS s
+    CROSS JOIN (VALUES ('insert'), ('update'), ('delete'), ('truncate'), ('publish'), ('unpublish')) AS o (operation)
+    OFFSET 0
+) AS k ON k.source = e.source AND k.target = e.target AND k.operation = e.operation
+LEFT JOIN (
+    SELECT c.oid, c.relname COLLATE "default" AS relname, (n.nspname || '.' || c.relname) COLLATE "default" AS name, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS own
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    OFFSET 0
+) AS t ON t.oid = e.source
+WHERE t.own OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
+COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns.';
 COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits.';
 COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it.';
 COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand.';
 COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its column, or a JSON object for several; NULL for truncate.';
 COMMENT ON COLUMN autosync.event_log.payload IS 'NULL: the event names the entity, its row is read when delivering.';
 COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
-COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
+COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, COMPLETED (the target has confirmed it, or a newer state of the entity), FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
+COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: rises with every round.';
+COMMENT ON COLUMN autosync.event_log.published_at IS 'When it was sent; NULL when there was nothing to send.';
+COMMENT ON COLUMN autosync.event_log.completed_at IS 'When that was confirmed.';
 COMMENT ON COLUMN autosync.event_log.expires_at IS 'When it is given up, or was, unless it is delivered before; NULL: never.';
 COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refused it.';
 COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';

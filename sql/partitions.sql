@@ -46,7 +46,7 @@ SELECT key FROM held ORDER BY key COLLATE "C";
 -- the events of a row that moves
 SELECT autosync.pause('mirror');
 UPDATE t SET region = 'east', v = 'back' WHERE id = 1;
-SELECT operation, entity_id, source FROM autosync.event_log ORDER BY event_id;
+SELECT operation, entity_id, source FROM autosync.event_log WHERE status <> 'COMPLETED' ORDER BY event_id;
 SELECT autosync.resume('mirror');
 CALL arrive();
 TABLE differs;

@@ -23,6 +23,8 @@ struct Settings {
     int delivery = 0; ///< 0: nobody waits; wait_for_delivery
     int connect_timeout = 10'000;
     int event_ttl = 0; ///< seconds; 0: never
+    int history_retention = 604'800; ///< seconds; 0: nothing is kept
+    int history_size = 1'048'576;    ///< kB; 0: nothing is kept
     int max_attempts = 3;
     int max_in_flight = 4;
     int max_workers = 4;

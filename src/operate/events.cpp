@@ -49,12 +49,12 @@ public:
             });
         return found->second;
     }
-    /// The key's columns are those of the declaration as it is now; joined when the sync is gone.
-    [[nodiscard]] pg::Cell entity(const Pending &pending) const
+    /// The key's columns are those of the declaration as it is now; joined when the sync is gone. Not for an event without a key.
+    [[nodiscard]] std::string entity(const Pending &pending) const
     {
         const auto &key = pending.event.key;
-        if (key.empty())
-            return {};
+        if (key.size() == 1)
+            return key.front();
         const auto sync = syncs_.find({pending.topic.table, pending.target});
         if (key.size() > 1 && sync != syncs_.end() && sync->second.key.size() == key.size())
             return key_text(sync->second, key);
@@ -63,14 +63,23 @@ public:
             text += ", " + key[i];
         return text;
     }
-    [[nodiscard]] pg::Cell changed(const Pending &pending)
+    /// The names of the columns that an update changed, as text[] in the caller's memory.
+    [[nodiscard]] Datum changed(const Pending &pending)
     {
-        if (pending.event.operation != outbox::Operation::update)
-            return {};
-        std::vector<std::string> names;
-        for (const auto number : pending.event.changed)
-            names.push_back(column(pending.topic.table, static_cast<AttrNumber>(number)));
-        return array_text(names);
+        const auto [found, fresh] = changed_.try_emplace({pending.topic.table, pending.event.changed}, Datum{0});
+        if (fresh) {
+            std::vector<std::string> names;
+            for (const auto number : pending.event.changed)
+                names.push_back(column(pending.topic.table, static_cast<AttrNumber>(number)));
+            const auto *const list = &names;
+            found->second = pg::call([list] {
+                auto *const items = static_cast<Datum *>(palloc((list->size() + 1) * sizeof(Datum)));
+                for (std::size_t i = 0; i < list->size(); ++i)
+                    items[i] = CStringGetTextDatum((*list)[i].c_str());
+                return PointerGetDatum(construct_array(items, static_cast<int>(list->size()), TEXTOID, -1, false, TYPALIGN_INT));
+            });
+        }
+        return found->second;
     }
 
 private:
@@ -88,14 +97,61 @@ private:
     std::map<std::pair<Oid, std::string>, config::Sync> syncs_;
     std::map<Oid, bool> visible_;
     std::map<std::pair<Oid, AttrNumber>, std::string> columns_;
+    std::map<std::pair<Oid, std::vector<std::uint16_t>>, Datum> changed_;
 };
 
-void write(Rows &rows, Tables &tables, const Pending &pending)
-{
-    rows.add({event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal), pending.target,
-              std::to_string(pending.topic.table), operation_name(pending.event.operation), tables.entity(pending), tables.changed(pending),
-              text_or_null(pending.topic.correlation_id), text_or_null(pending.topic.origin), time_text(pending.captured_at)});
-}
+/// A set of events as the result of a function. There may be a million: no value goes through its type's input function.
+class Events final {
+public:
+    Events(FunctionCallInfo fcinfo, Tables &tables) : tables_{tables}, result_{reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo)}
+    {
+        pg::call([fcinfo] { InitMaterializedSRF(fcinfo, 0); });
+        scratch_ = pg::call([] { return AllocSetContextCreate(CurrentMemoryContext, "autosync events", ALLOCSET_DEFAULT_SIZES); });
+    }
+
+    void add(const Pending &pending)
+    {
+        const auto &event = pending.event;
+        const std::string id = event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal);
+        const std::string entity = event.key.empty() ? std::string{} : tables_.entity(pending);
+        const Datum changed = event.operation == outbox::Operation::update ? tables_.changed(pending) : Datum{0};
+        const auto *const it = &pending;
+        const auto *const id_text = &id;
+        const auto *const entity_text = &entity;
+        pg::call([this, it, id_text, entity_text, changed] { put(*it, *id_text, *entity_text, changed); });
+    }
+
+private:
+    void put(const Pending &pending, const std::string &id, const std::string &entity, Datum changed)
+    {
+        constexpr int columns = 9;
+        constexpr int at_once = 500; // rows whose memory is given back together
+        MemoryContext const home = MemoryContextSwitchTo(scratch_);
+        const auto text = [](std::string_view it) { return PointerGetDatum(cstring_to_text_with_len(it.data(), static_cast<int>(it.size()))); };
+        NameData target;
+        namestrcpy(&target, pending.target.c_str());
+        const auto &topic = pending.topic;
+        Datum values[columns] = {text(id),
+                                 NameGetDatum(&target),
+                                 ObjectIdGetDatum(topic.table),
+                                 text(operation_name(pending.event.operation)),
+                                 text(entity),
+                                 changed,
+                                 text(topic.correlation_id),
+                                 text(topic.origin),
+                                 TimestampTzGetDatum(pending.captured_at)};
+        bool nulls[columns] = {false, false, false, false, pending.event.key.empty(), changed == 0, topic.correlation_id.empty(), topic.origin.empty(), false};
+        tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
+        MemoryContextSwitchTo(home);
+        if (++rows_ % at_once == 0)
+            MemoryContextReset(scratch_);
+    }
+
+    Tables &tables_;
+    ReturnSetInfo *result_;
+    MemoryContext scratch_ = nullptr; // goes with its parent
+    int rows_ = 0;
+};
 
 std::string bytes_of_hex(std::string_view text)
 {
@@ -107,7 +163,7 @@ std::string bytes_of_hex(std::string_view text)
 }
 
 /// What the current transaction has noted, each event for each of its targets. A large transaction has written some of it to the log.
-void write_own(Rows &rows, Tables &tables, std::int64_t instance)
+void write_own(Events &events, Tables &tables, std::int64_t instance)
 {
     std::int32_t seq = 0;
     const auto xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionIdIfAny()); });
@@ -118,7 +174,7 @@ void write_own(Rows &rows, Tables &tables, std::int64_t instance)
             if (!tables.visible(topic.table))
                 continue;
             for (const auto &target : topic.targets)
-                write(rows, tables, {target, {xid, seq}, i, chunk.captured_at, topic, chunk.events[i]});
+                events.add({target, {xid, seq}, i, chunk.captured_at, topic, chunk.events[i]});
         }
         ++seq;
     };
@@ -139,28 +195,28 @@ using namespace autosync;
 
 AUTOSYNC_SQL(autosync_captured_rows)
 {
-    operate::Rows rows{fcinfo};
+    operate::Tables tables{GetUserId()};
+    operate::Events events{fcinfo, tables};
     const auto identity = outbox::identity();
     if (!identity || !capture::has_pending())
         PG_RETURN_VOID();
-    operate::Tables tables{GetUserId()};
     const pg::ActingAs owner{pg::extension_owner(), false};
-    operate::write_own(rows, tables, identity->id);
+    operate::write_own(events, tables, identity->id);
     PG_RETURN_VOID();
 }
 
 AUTOSYNC_SQL(autosync_event_rows)
 {
-    operate::Rows rows{fcinfo};
+    operate::Tables tables{GetUserId()};
+    operate::Events events{fcinfo, tables};
     const auto identity = outbox::identity();
     if (!identity)
         PG_RETURN_VOID();
-    operate::Tables tables{GetUserId()};
     const pg::ActingAs owner{pg::extension_owner(), false};
     const operate::Kept now;
     operate::each_pending(identity->id, config::target_names(), now.get(), [&](const operate::Pending &pending) {
         if (tables.visible(pending.topic.table))
-            operate::write(rows, tables, pending);
+            events.add(pending);
         return true;
     });
     PG_RETURN_VOID();

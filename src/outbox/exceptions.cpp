@@ -194,7 +194,7 @@ std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, co
     return note_free(instance, target, refusals, [&](std::string list) { write_refusals(instance, target, std::move(list)); });
 }
 
-void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
+std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
 {
     std::string list = "[";
     for (const auto &entity : entities) {
@@ -207,15 +207,36 @@ void clear_exceptions(std::int64_t instance, const std::string &target, const st
     }
     list += "]";
     // An event id begins with its transaction: what a transaction marks by hand goes before what it changes.
-    pg::execute("DELETE FROM autosync.exceptions AS x USING (SELECT m.source, m.key FROM autosync.exceptions AS m"
+    const auto gone =
+        pg::execute("DELETE FROM autosync.exceptions AS x USING (SELECT m.source, m.key FROM autosync.exceptions AS m"
                 " JOIN jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, captured_at int8) USING (source, key)"
                 " WHERE m.instance = $1::int8 AND m.target = $2::name"
                 " AND (m.verb IS NULL OR m.status NOT IN ('PENDING', 'RETRYING') OR m.event_id = e.event_id"
                 " OR (m.verb <> 'confirm' AND left(m.event_id, 16) <> left(e.event_id, 16)"
                 " AND e.captured_at > extract(epoch FROM m.created_at) * 1000000 - 946684800000000))"
                 " FOR UPDATE OF m SKIP LOCKED) AS gone"
-                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key",
+                " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key"
+                " RETURNING x.source, x.key, x.event_id, x.operation, x.status, x.attempts, x.last_error, x.correlation_id, x.origin, x.verb,"
+                " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000",
                 {std::to_string(instance), target, std::move(list)});
+    std::vector<Ended> ended;
+    for (const auto &row : gone) {
+        if (row[9] == "confirm" || row[3] == "backfill" || row[3] == "sweep") // no events
+            continue;
+        auto &event = ended.emplace_back();
+        event.source = static_cast<Oid>(std::stoul(row[0].value_or("0")));
+        event.key = row[1].value_or("");
+        event.event_id = row[2].value_or("");
+        event.operation = row[3].value_or("");
+        if (row[4] == "EXPIRED" || row[4] == "DISCARDED") // it has ended before; else a newer state has arrived
+            event.status = *row[4];
+        event.attempts = std::stoi(row[5].value_or("0"));
+        event.last_error = row[6].value_or("");
+        event.correlation_id = row[7].value_or("");
+        event.origin = row[8].value_or("");
+        event.created_at = std::stoll(row[10].value_or("0"));
+    }
+    return ended;
 }
 
 std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, const std::vector<Doubt> &doubts, std::chrono::milliseconds delay)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "outbox/ended.hpp"
 #include "pg/postgres.hpp"
 
 namespace autosync::outbox {
@@ -49,7 +50,8 @@ struct Arrived {
 };
 /// They are in trouble no more. Marks made by hand that were not what has arrived stay, unless the event came after them. A row that
 /// another transaction is deciding on stays as well: what that decides is done next.
-void clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
+/// Those that are returned were events, and are over.
+std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
 /// A request that may be applied yet: it could overwrite what comes after it, so the entity is delivered once more when it no longer can.
 /// Its mark has the verb 'confirm', and goes only when that has happened. What a user marked by hand stays that.
 struct Doubt {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "outbox/history.hpp"
 #include "outbox/identity.hpp"
 #include "outbox/log.hpp"
 #include "pg/spi.hpp"
@@ -123,9 +124,10 @@ struct Engine::State {
         }
         // Nothing is half done: what was not settled is read again from the cursor.
         auto cursors = runners.at(name).cursors();
+        auto over = runners.at(name).take_over();
         runners.erase(name);
         auto &fresh = runners.try_emplace(name, *desk, name, std::move(cursors)).first->second;
-        fresh.record_later();
+        fresh.record_later(std::move(over));
         fresh.catalog_loaded();
         broken_until[name] = now + error_pause;
     }
@@ -157,6 +159,7 @@ struct Engine::State {
                 (void) expire_marks(desk->instance, destination);
         alarm.look(desk->instance, desk->catalog, now);
         census.take(now, looks);
+        outbox::turn_history(desk->instance);
         // A target that we do not know yet may have events in a log that all others have passed.
         outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
         if (looks > compact_after) {

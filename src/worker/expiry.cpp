@@ -127,7 +127,7 @@ void Runner::expire_held_up(TimePoint now)
 
 void Runner::give_up(Round &round)
 {
-    settle_empty(desk_.instance, target_, round);
+    settle_empty(desk_.instance, target_, round, carried_);
     has_exceptions_ = news_ = true;
     adopt_cursors(round);
 }

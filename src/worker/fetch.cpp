@@ -212,7 +212,7 @@ private:
             return;
         } else if (nothing_to_send(*declared, item, row, round_.kind == Round::Kind::sweep)) {
             if (round_.kind != Round::Kind::sweep) // there is the row, but whether the target has its newest state is not known
-                flight_.done.push_back(arrived(item));
+                note_done(flight_, item, false);
             return;
         }
         row.change.source = index_of(declared);

@@ -1,6 +1,7 @@
 // A runner's rounds: read, launch, send, land.
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "config/connection.hpp"
@@ -62,7 +63,7 @@ Runner::Step Runner::go_on(TimePoint now)
     has_exceptions_ = has_exceptions_ || !round_->expired.empty() || !round_->held.empty();
     news_ = news_ || !round_->held.empty();
     if (round_->items.empty() && round_->kind != Round::Kind::backfill) {
-        settle_empty(desk_.instance, target_, *round_);
+        settle_empty(desk_.instance, target_, *round_, carried_);
         news_ = news_ || !round_->truncated.empty();
         adopt_cursors(*round_);
         round_.reset();
@@ -90,6 +91,7 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
     activity("delivering", target_.c_str());
     targets::Batch batch{flight_->sources, flight_->mappings, flight_->changes, desk_.clock.next(), flight_->context.get()};
     flight_->version = batch.version;
+    flight_->sent_at = GetCurrentTimestamp();
     flight_->place = std::max(flight_->place, pg::flush_wal()); // the version's reservation too
     delivery::Settings settings;
     settings.batch_size = batch_size(*flight_);
@@ -141,7 +143,7 @@ void Runner::land(TimePoint now)
     activity("settling", target_.c_str());
     if (flight_->context && flight_->delivery)
         land_records();
-    settle(desk_.instance, target_, *round_, *flight_, has_exceptions_);
+    settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
     if (flight_->target.kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
             const pg::ActiveSnapshot snapshot;
@@ -221,10 +223,14 @@ milliseconds Runner::keep_identities(TimePoint now)
     return unwritten_ ? std::min(patience, std::max(milliseconds{1}, until(write_at_, now))) : patience;
 }
 
-void Runner::adopt_cursors(const Round &round)
+void Runner::adopt_cursors(Round &round)
 {
     if (round.kind != Round::Kind::log)
         return;
+    if (round.recorded)
+        carried_.clear();
+    else if (round.before.source == InvalidOid)
+        std::ranges::move(round.over, std::back_inserter(carried_));
     const Oid own = round.before.source;
     const TimePoint now = std::chrono::steady_clock::now();
     if (own == InvalidOid || !round.lagging.contains(own)) {

@@ -35,6 +35,7 @@ struct Item {
     std::int64_t captured_at = 0; ///< of an event, in microseconds since 2000; 0: no event stands behind it
     int attempts = 0;     ///< refused so many times
     bool rekeyed = false; ///< its absence removes, whatever the operations say
+    std::vector<outbox::Ended> events{}; ///< that it stands for, if they are kept when they are over
     bool doubtful = false; ///< an earlier request for it may be applied yet, on top of a later one
 };
 
@@ -60,12 +61,16 @@ struct Round {
     std::map<Oid, std::chrono::milliseconds> pause; ///< of these: not to be tried again sooner
     std::vector<outbox::HeldBack> held;          ///< changes that are still being gathered
     std::vector<Item> expired;                   ///< changes that are given up: they are older than event_ttl
+    std::vector<Item> expired_before;            ///< of entities that have changed again: only their events have expired
     std::vector<Oid> truncated;                  ///< what the target holds from these is to be looked at
     std::set<std::pair<Oid, Oid>> dependents;    ///< (child, parent): it names the parent by other columns than its key, which has changed
+    std::vector<outbox::Ended> truncations;      ///< events of `truncated`: over when that is done
+    std::vector<outbox::Ended> over;             ///< events that are over, to be written down with the cursor
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool begun = false;                          ///< some of it has arrived
     bool caught_up = false;                      ///< nothing was left in the log
     bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
+    bool recorded = false;                       ///< the main cursor was written down with it
     bool record = true;                          ///< false: more follows at once, and a later record tells of this piece too
     // backfill, sweep
     Job job;
@@ -93,7 +98,12 @@ struct Flight {
     std::unique_ptr<atproto::Context> context;              ///< of kinds whose record map lives here
     std::optional<delivery::Delivery> delivery;
     std::int64_t version = 0; ///< of what is sent
+    std::int64_t sent_at = 0; ///< in microseconds since 2000; 0: nothing was
+    std::vector<outbox::Ended> over; ///< events that its entities stood for
 };
+
+/// The target has this entity, or there is nothing to send for it.
+void note_done(Flight &flight, Item &item, bool sent);
 
 [[nodiscard]] inline outbox::Arrived arrived(const Item &item) { return {item.table, item.wanted.key, item.event_id, item.captured_at}; }
 
@@ -120,8 +130,10 @@ enum class Extent : std::uint8_t { all, expired };
 
 /// Writes down what became of a flight, and, when the round has nothing left, where the target stands now.
 /// What could not be delivered goes back into the round.
-void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions);
+/// `carried`: events that are over since the cursor was last written down; they are written down when it is (Round::recorded).
+void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions,
+            const std::vector<outbox::Ended> &carried);
 /// A round without anything to send.
-void settle_empty(std::int64_t instance, const std::string &target, Round &round);
+void settle_empty(std::int64_t instance, const std::string &target, Round &round, const std::vector<outbox::Ended> &carried);
 
 } // namespace autosync::worker

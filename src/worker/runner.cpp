@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/settings.hpp"
+#include "outbox/history.hpp"
 #include "outbox/log.hpp"
 #include "pg/spi.hpp"
 #include "worker/progress.hpp"
@@ -239,7 +240,9 @@ void Runner::record()
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         outbox::save_cursor(desk_.instance, cursors_.at(InvalidOid));
+        outbox::append_history(desk_.instance, target_, carried_);
     });
+    carried_.clear();
     unrecorded_ = false;
 }
 

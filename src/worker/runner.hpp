@@ -48,7 +48,13 @@ public:
     bool answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now);
     void catalog_loaded();
     /// The cursors it was made with may be ahead of their records.
-    void record_later() { unrecorded_ = true; }
+    void record_later(std::vector<outbox::Ended> over)
+    {
+        unrecorded_ = true;
+        carried_ = std::move(over);
+    }
+    /// Events that are over, and not written down yet.
+    [[nodiscard]] std::vector<outbox::Ended> take_over() { return std::move(carried_); }
 
     [[nodiscard]] bool busy() const { return flight_ != nullptr || round_.has_value() || errand_.has_value(); }
     [[nodiscard]] const std::map<Oid, outbox::Cursor> &cursors() const { return cursors_; }
@@ -84,7 +90,7 @@ private:
     [[nodiscard]] static Retry later(TimePoint now, std::chrono::milliseconds usual, std::chrono::milliseconds due_to_cost);
     void land_records();
     [[nodiscard]] std::chrono::milliseconds keep_identities(TimePoint now);
-    void adopt_cursors(const Round &round);
+    void adopt_cursors(Round &round);
     void forget_retries(std::map<Oid, Retry> &retries) const;
     void record();
     void expire_held_up(TimePoint now);
@@ -129,6 +135,7 @@ private:
     std::array<Work, 4> line_{Work::apart, Work::log, Work::due, Work::job};
     bool paused_ = false;
     bool unrecorded_ = false; ///< the main cursor is ahead of its record
+    std::vector<outbox::Ended> carried_; ///< events over since that record
     TimePoint recorded_at_{};
     TimePoint resume_at_{};
     TimePoint job_at_{};

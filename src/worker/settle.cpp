@@ -1,11 +1,13 @@
 // Writing down what became of a round: exceptions, cursors, jobs. One short transaction.
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 
 #include "config/connection.hpp"
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
+#include "outbox/history.hpp"
 #include "pg/spi.hpp"
 #include "worker/debounce.hpp"
 #include "worker/expiry.hpp"
@@ -44,7 +46,7 @@ void sort_out(Round &round, Flight &flight)
             flight.doubts.push_back({item.table, item.wanted.key, item.rekeyed ? "delete" : item.operation,
                                      round.kind == Round::Kind::due && result.state == State::open});
         if (result.state == State::delivered) {
-            flight.done.push_back(arrived(item));
+            note_done(flight, item, true);
         } else if (result.state == State::refused) {
             auto &refused = flight.refusals.emplace_back(refusal(item, result.message));
             refused.request = headline(result.request);
@@ -86,13 +88,15 @@ void judge(Flight &flight, const std::string &target)
     }
 }
 
-void request_job(std::int64_t instance, const std::string &target, Oid table, const char *kind, const char *reason)
+/// `events`: over when the work is done.
+void request_job(std::int64_t instance, const std::string &target, Oid table, const char *kind, const char *reason, const std::vector<outbox::Ended> &events = {})
 {
-    pg::execute("INSERT INTO autosync.jobs (instance, target, source, kind, reason, requested_by, requested_at)"
-                " VALUES ($1::int8, $2::name, $3::oid, $4, $5, current_user, clock_timestamp())"
+    pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, options, requested_by, requested_at)"
+                " VALUES ($1::int8, $2::name, $3::oid, $4, $5, $6::jsonb, current_user, clock_timestamp())"
                 " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason,"
+                " options = CASE WHEN j.options IS NULL THEN excluded.options WHEN excluded.options IS NULL THEN j.options ELSE j.options || excluded.options END,"
                 " requested_at = excluded.requested_at",
-                {std::to_string(instance), target, std::to_string(table), kind, reason});
+                {std::to_string(instance), target, std::to_string(table), kind, reason, events.empty() ? pg::Cell{} : outbox::to_json(events)});
 }
 
 /// Asks for work that the piece has given rise to. Where a session is asking for the same in an open transaction, the table that gave rise
@@ -100,8 +104,11 @@ void request_job(std::int64_t instance, const std::string &target, Oid table, co
 void request_jobs(std::int64_t instance, const std::string &target, Round &round)
 {
     const auto request = [&](Oid table, const char *kind, const char *reason, Oid origin) {
+        std::vector<outbox::Ended> events;
+        if (table == origin)
+            std::ranges::copy_if(round.truncations, std::back_inserter(events), [table](const auto &it) { return it.source == table; });
         try {
-            pg::subtransaction([&] { request_job(instance, target, table, kind, reason); });
+            pg::subtransaction([&] { request_job(instance, target, table, kind, reason, events); });
         } catch (const pg::Error &error) {
             if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
                 throw;
@@ -114,10 +121,31 @@ void request_jobs(std::int64_t instance, const std::string &target, Round &round
         request(child, "backfill", "the key of a parent has changed", parent);
 }
 
+/// Of an entity whose changes have expired the last one stands for all in the exceptions.
+void end_expired(Round &round)
+{
+    const auto end = [&round](Item &item, const std::string &but) {
+        for (auto &event : item.events) {
+            if (event.event_id == but)
+                continue;
+            event.key = item.wanted.key;
+            event.status = "EXPIRED";
+            event.completed_at = GetCurrentTimestamp();
+            round.over.push_back(std::move(event));
+        }
+        item.events.clear();
+    };
+    for (auto &item : round.expired)
+        end(item, item.event_id);
+    for (auto &item : round.expired_before)
+        end(item, "");
+}
+
 /// The target stands behind the piece now; tables that could not be read stay where it began.
-void advance(std::int64_t instance, const std::string &target, Round &round)
+void advance(std::int64_t instance, const std::string &target, Round &round, const std::vector<outbox::Ended> &carried)
 {
     request_jobs(instance, target, round);
+    end_expired(round);
     for (const Oid table : note_expired(instance, target, round))
         round.lagging[table] = being_decided;
     for (const Oid table : note_held(instance, target, round))
@@ -130,12 +158,25 @@ void advance(std::int64_t instance, const std::string &target, Round &round)
         apart.reason = reason;
         outbox::save_cursor(instance, apart);
     }
-    if (round.record && (round.before.source == InvalidOid || !round.lagging.contains(round.before.source)))
-        outbox::save_cursor(instance, round.after);
+    const bool main = round.before.source == InvalidOid;
+    if (!round.record || (!main && round.lagging.contains(round.before.source)))
+        return;
+    outbox::save_cursor(instance, round.after);
+    // With the cursor, so that what is read again after a crash is not written down twice.
+    if (main)
+        outbox::append_history(instance, target, carried);
+    outbox::append_history(instance, target, round.over);
+    round.recorded = main;
 }
 
 void advance_job(std::int64_t instance, const std::string &target, const Round &round)
 {
+    const auto end = [&](const pg::Cell &options) {
+        auto events = outbox::events_of(options.value_or("[]"));
+        for (auto &event : events)
+            event.completed_at = GetCurrentTimestamp();
+        outbox::append_history(instance, target, events);
+    };
     // Asked for anew meanwhile: then it begins from the start, and this piece does not count.
     const std::vector<pg::Cell> which{std::to_string(instance), target, std::to_string(round.job.table), round.job.kind, round.job.requested_at};
     // A row that somebody is asking for anew at this moment is left alone, not waited for.
@@ -147,7 +188,8 @@ void advance_job(std::int64_t instance, const std::string &target, const Round &
         return;
     }
     if (round.finished) {
-        pg::execute("DELETE FROM autosync.jobs" + condition, which);
+        if (const auto gone = pg::execute_one("DELETE FROM autosync.jobs" + condition + " RETURNING options", which); gone && round.job.kind == "sweep")
+            end(gone);
         return;
     }
     auto parameters = which;
@@ -159,11 +201,11 @@ void advance_job(std::int64_t instance, const std::string &target, const Round &
                 parameters);
 }
 
-void finish(std::int64_t instance, const std::string &target, Round &round)
+void finish(std::int64_t instance, const std::string &target, Round &round, const std::vector<outbox::Ended> &carried)
 {
     switch (round.kind) {
     case Round::Kind::log:
-        advance(instance, target, round);
+        advance(instance, target, round, carried);
         break;
     case Round::Kind::sweep:
     case Round::Kind::backfill:
@@ -175,6 +217,20 @@ void finish(std::int64_t instance, const std::string &target, Round &round)
 }
 
 } // namespace
+
+void note_done(Flight &flight, Item &item, bool sent)
+{
+    flight.done.push_back(arrived(item));
+    for (auto &event : item.events) {
+        event.key = item.wanted.key;
+        if (sent) {
+            event.version = flight.version;
+            event.published_at = flight.sent_at;
+        }
+        flight.over.push_back(std::move(event));
+    }
+    item.events.clear();
+}
 
 outbox::Refusal refusal(const Item &item, std::string message)
 {
@@ -189,9 +245,14 @@ outbox::Refusal refusal(const Item &item, std::string message)
     return made;
 }
 
-void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions)
+void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions, const std::vector<outbox::Ended> &carried)
 {
     sort_out(round, flight);
+    const auto now = GetCurrentTimestamp();
+    for (auto &event : flight.over)
+        event.completed_at = now;
+    if (round.kind == Round::Kind::log)
+        std::ranges::move(flight.over, std::back_inserter(round.over));
     const bool trouble = flight.delivery && (flight.delivery->trouble() || flight.delivery->newer_version() > 0);
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
@@ -209,8 +270,17 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
             outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target), telling(flight.declared));
         if (has_exceptions)
             outbox::tell_retried(instance, target, flight.done, telling(flight.declared));
-        if (has_exceptions && !flight.done.empty())
-            outbox::clear_exceptions(instance, target, flight.done);
+        if (has_exceptions && !flight.done.empty()) {
+            auto cleared = outbox::clear_exceptions(instance, target, flight.done);
+            for (auto &event : cleared) {
+                event.published_at = flight.sent_at;
+                event.completed_at = now;
+                event.version = event.status == "COMPLETED" ? flight.version : 0;
+            }
+            outbox::append_history(instance, target, cleared);
+        }
+        if (round.kind != Round::Kind::log)
+            outbox::append_history(instance, target, flight.over);
         if (!flight.doubts.empty()) { // behind what is cleared: also when it has arrived by now, the earlier request may come after it
             const auto over = std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout);
             for (const Oid table : outbox::note_doubts(instance, target, flight.doubts, over)) {
@@ -230,15 +300,15 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
         }
         const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
         if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))
-            finish(instance, target, round);
+            finish(instance, target, round, carried);
     });
 }
 
-void settle_empty(std::int64_t instance, const std::string &target, Round &round)
+void settle_empty(std::int64_t instance, const std::string &target, Round &round, const std::vector<outbox::Ended> &carried)
 {
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
-        finish(instance, target, round);
+        finish(instance, target, round, carried);
     });
 }
 
