@@ -12,6 +12,9 @@ CREATE TABLE people (id int PRIMARY KEY, name text);
 INSERT INTO people VALUES (1, 'Ada'), (2, 'Bob');
 SELECT autosync.add_sync('people', 'one'), autosync.add_sync('people', 'two');
 SELECT autosync.wait_delivered();
+UPDATE people SET name = name || '!';
+SELECT autosync.wait_delivered();
+SELECT entity_id, target, status FROM autosync.event_log ORDER BY entity_id, target;
 
 -- also where the target refuses what comes next: the dead letter goes with it
 UPDATE people SET name = 'Ada''s secret' WHERE id = 1;
@@ -21,6 +24,7 @@ SELECT target, state, detail, erased_at IS NOT NULL AS done FROM autosync.forget
 SELECT * FROM arrived ORDER BY target, key;
 SELECT count(*) FROM autosync.sent WHERE key = '1' AND document IS NOT NULL;
 SELECT count(*) FROM autosync.failed_events;
+SELECT count(*) FILTER (WHERE entity_id = '1') AS told, count(*) FILTER (WHERE entity_id = '2') > 0 AS others FROM autosync.event_log;
 SELECT state, reason, hint FROM autosync.why('people', '1', 'one');
 SELECT * FROM autosync.diff('people', '1', 'one');
 
@@ -32,6 +36,7 @@ SELECT * FROM arrived ORDER BY target, key;
 DELETE FROM people WHERE id = 1;
 INSERT INTO people VALUES (1, 'Zoe');
 SELECT autosync.wait_delivered();
+SELECT count(*) FROM autosync.event_log WHERE entity_id = '1';
 SELECT * FROM arrived WHERE key = '1' ORDER BY target;
 
 -- until it is published: there first, then everywhere

@@ -1,11 +1,16 @@
 #include "outbox/history.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "config/settings.hpp"
 #include "mapping/json.hpp"
 #include "mapping/key.hpp"
+#include "outbox/forgotten.hpp"
 #include "outbox/truncate.hpp"
 #include "pg/spi.hpp"
 
@@ -156,18 +161,44 @@ void forget_ended_exceptions(std::int64_t instance)
     });
 }
 
+/// Of what was erased on request nothing is kept. `rest`: where the others are put if there is any.
+std::span<const Ended> without_forgotten(std::int64_t instance, const std::string &target, std::span<const Ended> events, std::vector<Ended> &rest)
+{
+    const auto tables = tables_forgotten(instance);
+    if (std::none_of(tables.begin(), tables.end(), [&](const auto &entry) { return entry.first == target; }))
+        return events;
+    std::map<Oid, std::vector<std::string>> keys;
+    for (const auto &event : events)
+        if (tables.contains({target, event.source}))
+            keys[event.source].push_back(event.key);
+    std::map<Oid, std::set<std::string>> forgotten;
+    for (const auto &[source, of_source] : keys)
+        forgotten[source] = forgotten_among(target, source, of_source);
+    std::copy_if(events.begin(), events.end(), std::back_inserter(rest), [&](const Ended &event) { return !forgotten[event.source].contains(event.key); });
+    return rest;
+}
+
 } // namespace
 
 bool keeps_history() noexcept { return config::settings.history_retention > 0 && config::settings.history_size > 0; }
 
-void append_history(std::int64_t instance, const std::string &target, std::span<const Ended> events)
+void append_history(std::int64_t instance, const std::string &target, std::span<const Ended> ended)
 {
-    if (events.empty() || !keeps_history())
+    if (ended.empty() || !keeps_history())
         return;
+    std::vector<Ended> rest;
+    const auto events = without_forgotten(instance, target, ended, rest);
     constexpr std::size_t most = 1'000;
     const auto oid = static_cast<Oid>(std::stoul(pg::execute_one("SELECT '" + table(segment_in_use()) + "'::regclass::oid").value_or("0")));
     for (std::size_t i = 0; i < events.size(); i += most)
         append(oid, instance, target, events.subspan(i, std::min(most, events.size() - i)));
+}
+
+void erase_history(std::int64_t instance, const std::string &target, Oid source, const std::string &key)
+{
+    for (int i = 0; i < segments; ++i)
+        pg::execute("DELETE FROM " + table(i) + " WHERE instance = $1::int8 AND target = $2 AND source = $3::oid AND key = $4",
+                    {std::to_string(instance), target, std::to_string(source), key});
 }
 
 std::string to_json(const std::vector<Ended> &events)

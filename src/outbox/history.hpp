@@ -16,6 +16,9 @@ namespace autosync::outbox {
 /// Appends them, of one target. Needs a transaction.
 void append_history(std::int64_t instance, const std::string &target, std::span<const Ended> events);
 
+/// Of this entity nothing stays.
+void erase_history(std::int64_t instance, const std::string &target, Oid source, const std::string &key);
+
 /// Events as JSON, for work that goes on when the log has no more of them, and back. The latter needs a transaction.
 [[nodiscard]] std::string to_json(const std::vector<Ended> &events);
 [[nodiscard]] std::vector<Ended> events_of(const std::string &json);
