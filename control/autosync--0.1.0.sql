@@ -278,6 +278,9 @@ COMMENT ON TABLE autosync.sent IS 'What targets of the wrapper autosync_test rec
 CREATE FUNCTION autosync.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_capture';
 COMMENT ON FUNCTION autosync.capture() IS 'The trigger function that declares a sync: arguments are the target''s name and options as ''name=value''. Notes the key of each changed row in the outbox, inside the same transaction.';
 
+CREATE FUNCTION autosync.refresh() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'autosync_refresh';
+COMMENT ON FUNCTION autosync.refresh() IS 'The trigger function on tables that an option refresh_on names; its argument is the target''s name. Notes the entities that the changed row names, as it was and as it is. Its triggers are made by add_sync() and alter_sync(), and go when no sync to that target names the table any more.';
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Declaration (wrappers, validators, add_...)
 -- ---------------------------------------------------------------------------------------------------------------------

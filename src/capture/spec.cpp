@@ -34,30 +34,6 @@ void watch_catalogs()
     });
 }
 
-/// The table that declares the sync: triggers on partitions are clones of the partitioned table's.
-Oid declaring_table(Oid trigger, Oid relation)
-{
-    return pg::call([trigger, relation] {
-        Oid table = relation;
-        Relation const catalog = table_open(TriggerRelationId, AccessShareLock);
-        for (Oid at = trigger; OidIsValid(at);) {
-            ScanKeyData key;
-            ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(at));
-            SysScanDesc const scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
-            HeapTuple const tuple = systable_getnext(scan);
-            at = InvalidOid;
-            if (HeapTupleIsValid(tuple)) {
-                const auto *const row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-                table = row->tgrelid;
-                at = row->tgparentid;
-            }
-            systable_endscan(scan);
-        }
-        table_close(catalog, AccessShareLock);
-        return table;
-    });
-}
-
 /// An option of the server; null: not set, or the server does not exist (yet).
 const char *server_option(const std::string &name, const char *wanted)
 {
@@ -76,12 +52,6 @@ const char *server_option(const std::string &name, const char *wanted)
     });
 }
 
-bool server_enabled(const std::string &name)
-{
-    const char *const value = server_option(name, "enabled");
-    return value == nullptr || config::parse_boolean(value);
-}
-
 /// The options of the sync: a trigger for TRUNCATE names its target alone, so those of the row-level one beside it.
 Options options_of_sync(const TriggerData &trigger, const std::string &target)
 {
@@ -92,20 +62,6 @@ Options options_of_sync(const TriggerData &trigger, const std::string &target)
             return config::read_arguments(other).options;
     }
     return {};
-}
-
-std::int8_t waits(const std::string &target, const Options &options)
-{
-    const auto declared = options.find("delivery");
-    const char *const value = declared == options.end() ? server_option(target, "delivery") : declared->second.c_str();
-    return static_cast<std::int8_t>(value == nullptr ? -1 : strcmp(value, "wait") == 0 ? 1 : 0);
-}
-
-std::int8_t gathers(const std::string &target, const Options &options)
-{
-    const auto declared = options.find("debounce");
-    const char *const value = declared == options.end() ? server_option(target, "debounce") : declared->second.c_str();
-    return static_cast<std::int8_t>(value == nullptr ? -1 : config::parse_duration(value).count() > 0 ? 1 : 0);
 }
 
 unsigned operations_of(const Options &options)
@@ -230,13 +186,10 @@ void build(Spec &spec, const TriggerData &trigger)
     const auto declaration = config::read_arguments(*trigger.tg_trigger);
     spec.table = declaring_table(trigger.tg_trigger->tgoid, RelationGetRelid(relation));
     spec.target = declaration.target;
-    const auto enabled = declaration.options.find("enabled");
-    if (!server_enabled(spec.target) || (enabled != declaration.options.end() && !config::parse_boolean(enabled->second)))
+    if (!is_enabled(spec.target, declaration.options))
         return;
     spec.operations = operations_of(declaration.options);
-    const auto options = TRIGGER_FIRED_FOR_ROW(trigger.tg_event) ? declaration.options : options_of_sync(trigger, spec.target);
-    spec.waits = waits(spec.target, options);
-    spec.gathers = gathers(spec.target, options);
+    spec.manner = manner_of(spec.target, TRIGGER_FIRED_FOR_ROW(trigger.tg_event) ? declaration.options : options_of_sync(trigger, spec.target));
     if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event)) {
         const auto key = key_of(relation, declaration.options);
         if (key.empty())
@@ -256,6 +209,50 @@ void build(Spec &spec, const TriggerData &trigger)
 }
 
 } // namespace
+
+bool is_enabled(const std::string &target, const Options &options)
+{
+    const auto enabled = options.find("enabled");
+    if (enabled != options.end() && !config::parse_boolean(enabled->second))
+        return false;
+    const char *const value = server_option(target, "enabled");
+    return value == nullptr || config::parse_boolean(value);
+}
+
+Manner manner_of(const std::string &target, const Options &options)
+{
+    const auto value_of = [&](const char *name) -> const char * {
+        const auto declared = options.find(name);
+        return declared == options.end() ? server_option(target, name) : declared->second.c_str();
+    };
+    const char *const delivery = value_of("delivery");
+    const char *const debounce = value_of("debounce");
+    return {static_cast<std::int8_t>(delivery == nullptr ? -1 : strcmp(delivery, "wait") == 0 ? 1 : 0),
+            static_cast<std::int8_t>(debounce == nullptr ? -1 : config::parse_duration(debounce).count() > 0 ? 1 : 0)};
+}
+
+Oid declaring_table(Oid trigger, Oid relation)
+{
+    return pg::call([trigger, relation] {
+        Oid table = relation;
+        Relation const catalog = table_open(TriggerRelationId, AccessShareLock);
+        for (Oid at = trigger; OidIsValid(at);) {
+            ScanKeyData key;
+            ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(at));
+            SysScanDesc const scan = systable_beginscan(catalog, TriggerOidIndexId, true, nullptr, 1, &key);
+            HeapTuple const tuple = systable_getnext(scan);
+            at = InvalidOid;
+            if (HeapTupleIsValid(tuple)) {
+                const auto *const row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+                table = row->tgrelid;
+                at = row->tgparentid;
+            }
+            systable_endscan(scan);
+        }
+        table_close(catalog, AccessShareLock);
+        return table;
+    });
+}
 
 Spec &spec_of(const TriggerData &trigger)
 {

@@ -8,6 +8,8 @@
 
 #include "capture/buffer.hpp"
 #include "capture/last_state.hpp"
+#include "config/options.hpp"
+#include "config/settings.hpp"
 #include "pg/canonical.hpp"
 #include "pg/postgres.hpp"
 
@@ -18,12 +20,26 @@ struct KeyPart {
     pg::Canonical form;
 };
 
+/// How a sync's changes are delivered, as far as a commit has to know.
+struct Manner {
+    std::int8_t waits = -1;   ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
+    std::int8_t gathers = -1; ///< whether changes are gathered for a while (debounce), likewise: then no commit waits for them
+
+    [[nodiscard]] bool awaited() const
+    {
+        return (waits < 0 ? config::settings.delivery == config::wait_for_delivery : waits > 0) &&
+               (gathers < 0 ? config::settings.debounce == 0 : gathers == 0);
+    }
+};
+[[nodiscard]] Manner manner_of(const std::string &target, const config::Options &options);
+/// Neither the sync nor its server is switched off.
+[[nodiscard]] bool is_enabled(const std::string &target, const config::Options &options);
+
 struct Spec {
     bool active = false;           ///< false: nothing to note (switched off, or broken as declared: the worker and health() say so)
     Oid table = InvalidOid;        ///< that declares the sync: for a partition its partitioned table
     std::string target;
-    std::int8_t waits = -1;        ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
-    std::int8_t gathers = -1;      ///< whether changes are gathered for a while (debounce), likewise: then no commit waits for them
+    Manner manner;
     unsigned operations = 0;       ///< bits 1 << outbox::Operation
     std::vector<KeyPart> key;
     std::shared_ptr<LastState> removes; ///< asked of a row that is deleted; null: the option on_delete is a word
@@ -34,6 +50,8 @@ struct Spec {
     std::uint64_t epoch = 0;
 };
 
+/// The table that declares a trigger: those on partitions are clones of the partitioned table's.
+[[nodiscard]] Oid declaring_table(Oid trigger, Oid relation);
 /// The spec of a trigger that is firing; built at its first use. Never raises for what was declared.
 [[nodiscard]] Spec &spec_of(const TriggerData &trigger);
 

@@ -178,12 +178,6 @@ void remember_row(const Spec &spec, const TriggerData &trigger, Operation operat
     last.entries.clear();
 }
 
-/// delivery = wait, of the sync, its target or the session.
-bool waits(const Spec &spec)
-{
-    return (spec.waits < 0 ? settings.delivery == config::wait_for_delivery : spec.waits > 0) && (spec.gathers < 0 ? settings.debounce == 0 : spec.gathers == 0);
-}
-
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
 
 /// `removes`: of a deletion, whether it goes from the target whatever on_delete says otherwise.
@@ -196,7 +190,7 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
         last_row->triggers.push_back(trigger.tg_trigger->tgoid);
         if (operation == Operation::update && !matters(spec))
             return;
-        if (waits(spec))
+        if (spec.manner.awaited())
             await_arrival(spec.target, spec.table, false);
         const Buffer::TopicId topic = topic_of(spec, changes);
         if (changes.topic(topic).correlation_id == settings.correlation_id) {
@@ -211,7 +205,7 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
         last_row->generation = 0;
     if (!describe(spec, trigger, row))
         return;
-    if (waits(spec))
+    if (spec.manner.awaited())
         await_arrival(spec.target, spec.table, false);
     const Buffer::TopicId topic = topic_of(spec, changes);
     const int level = GetCurrentTransactionNestLevel();
@@ -234,7 +228,7 @@ void note_truncate(Spec &spec, Oid table)
     Buffer &changes = buffer();
     if (last_row != nullptr)
         last_row->generation = 0;
-    if (waits(spec))
+    if (spec.manner.awaited())
         await_arrival(spec.target, spec.table, true);
     changes.add(GetCurrentTransactionNestLevel(), topic_of(spec, changes), {Operation::truncate, false, 0, {}, {}});
     outbox::note_emptied(table, spec.target);

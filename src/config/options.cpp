@@ -75,6 +75,7 @@ constexpr std::array table{
     Option{"soft_delete", expression, "*", "sync", "", "", "column, or condition on the row, that says it is deleted: not null, of type boolean true"},
     Option{"mask", object, "*", "sync", "", "", "column to what stands for its value: hash, null, or a text"},
     Option{"on_delete", expression, "*", "sync", "remove,keep", "=remove", "what happens at the target when a row is deleted: remove, keep, or a condition on the row as it was, true for remove; it is asked when the row is deleted, so whatever goes otherwise (TRUNCATE) is kept"},
+    Option{"refresh_on", object, "*", "sync", "", "", "table to the column that names the entity: it is delivered anew when those rows change; several columns, in the order of the key, as a list"},
     Option{"max_lag", duration, "*", "sync", "", "", "age of the oldest undelivered change at which health(), a notification and the log say so, and again when it has caught up", 100, 3'660 * day},
     Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},

@@ -24,7 +24,7 @@ using config::Options;
 /// back what they wrote otherwise when the row comes again, so that nothing is missing meanwhile.
 constexpr std::array<std::string_view, 3> shaping{"collection", "id", "key"};
 /// These change how something is delivered, not what.
-constexpr std::array<std::string_view, 5> harmless{"batch_size", "delivery", "entity_type", "max_attempts", "max_tokens_per_day"};
+constexpr std::array<std::string_view, 8> harmless{"batch_size", "debounce", "delivery", "entity_type", "max_attempts", "max_lag", "max_tokens_per_day", "refresh_on"};
 
 struct Declared {
     const config::Table &table;

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "config/refresh.hpp"
 #include "config/target.hpp"
 #include "config/words.hpp"
 #include "declaration/vectors.hpp"
@@ -126,6 +127,8 @@ Checked check_sync(Oid table, const std::string &target, const config::Options &
     if (!checked.sync.removes.empty())
         check_last_state(checked.sync);
     check_masks(checked.sync);
+    config::Catalog catalog;
+    (void) config::checked_refreshes(catalog, *catalog.table(table), checked.sync.key, options);
     check_delivery(options);
     if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
         check_vectors(checked.sync);

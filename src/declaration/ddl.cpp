@@ -8,6 +8,7 @@
 #include "declaration/adoption.hpp"
 #include "declaration/check.hpp"
 #include "declaration/embedder.hpp"
+#include "declaration/refresh.hpp"
 #include "declaration/triggers.hpp"
 #include "operate/access.hpp"
 #include "pg/spi.hpp"
@@ -120,6 +121,8 @@ void check_trigger(Oid oid)
         const auto checked = check_sync(trigger->table, target, options);
         if (check_function_bodies)
             warn_of_traps(*trigger, form, checked);
+        if (check_function_bodies)
+            notice_of_refresh(*table, target, options);
     } else {
         check_options(config::kind_of_server(server), config::Level::sync, options);
     }

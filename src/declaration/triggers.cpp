@@ -4,6 +4,7 @@
 
 #include "config/options.hpp"
 #include "declaration/check.hpp"
+#include "declaration/refresh.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::declaration {
@@ -13,26 +14,6 @@ namespace {
 using config::DeclaredTrigger;
 using config::Options;
 using config::Table;
-
-/// _autosync_<target><suffix>; a target's name that is too long keeps its beginning and a hash of the whole.
-std::string trigger_name(const std::string &target, const std::string &suffix)
-{
-    const std::string name = "_autosync_" + target + suffix;
-    if (name.size() < NAMEDATALEN)
-        return name;
-    std::uint32_t hash = 2'166'136'261U; // FNV-1a
-    for (const char letter : target)
-        hash = (hash ^ static_cast<unsigned char>(letter)) * 16'777'619U;
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string tail = "_";
-    for (int shift = 28; shift >= 0; shift -= 4)
-        tail += digits[(hash >> shift) & 0xFU];
-    tail += suffix;
-    const char *const text = name.c_str();
-    const int room = NAMEDATALEN - 1 - static_cast<int>(tail.size());
-    const int length = pg::call([=] { return pg_mbcliplen(text, room, room); });
-    return name.substr(0, static_cast<std::size_t>(length)) + tail;
-}
 
 bool captures_truncate(const Options &options)
 {
@@ -98,6 +79,25 @@ void record_dependencies(Oid table, const std::string &target)
 
 } // namespace
 
+std::string trigger_name(const std::string &target, const std::string &suffix)
+{
+    const std::string name = "_autosync_" + target + suffix;
+    if (name.size() < NAMEDATALEN)
+        return name;
+    std::uint32_t hash = 2'166'136'261U; // FNV-1a
+    for (const char letter : target)
+        hash = (hash ^ static_cast<unsigned char>(letter)) * 16'777'619U;
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string tail = "_";
+    for (int shift = 28; shift >= 0; shift -= 4)
+        tail += digits[(hash >> shift) & 0xFU];
+    tail += suffix;
+    const char *const text = name.c_str();
+    const int room = NAMEDATALEN - 1 - static_cast<int>(tail.size());
+    const int length = pg::call([=] { return pg_mbcliplen(text, room, room); });
+    return name.substr(0, static_cast<std::size_t>(length)) + tail;
+}
+
 void record_dependency(Oid trigger, Oid server)
 {
     pg::call([=] {
@@ -116,6 +116,7 @@ void create_triggers(const Table &table, const std::string &target, const Option
     if (captures_truncate(options))
         create_companion(table, target, options);
     record_dependencies(table.oid, target);
+    arrange_refresh(table, target, {}, options);
 }
 
 void replace_triggers(const Table &table, const DeclaredTrigger &row, const DeclaredTrigger *companion, const Options &options)
@@ -129,6 +130,7 @@ void replace_triggers(const Table &table, const DeclaredTrigger &row, const Decl
     else if (captures_truncate(options) && !captures_truncate(row.declaration.options))
         create_companion(table, row.declaration.target, options);
     record_dependencies(table.oid, row.declaration.target);
+    arrange_refresh(table, row.declaration.target, row.declaration.options, options);
 }
 
 void drop_triggers(const Table &table, const DeclaredTrigger &row, const DeclaredTrigger *companion)
@@ -136,6 +138,7 @@ void drop_triggers(const Table &table, const DeclaredTrigger &row, const Declare
     drop(table, row);
     if (companion != nullptr)
         drop(table, *companion);
+    arrange_refresh(table, row.declaration.target, row.declaration.options, {});
 }
 
 } // namespace autosync::declaration

@@ -11,6 +11,9 @@ namespace autosync::declaration {
 /// A sync depends on its target: DROP SERVER says so, and takes it along with CASCADE. Replaces what was recorded before.
 void record_dependency(Oid trigger, Oid server);
 
+/// _autosync_<target><suffix>; a target's name that is too long keeps its beginning and a hash of the whole.
+[[nodiscard]] std::string trigger_name(const std::string &target, const std::string &suffix);
+
 /// Makes the row-level trigger and, unless `operations` leaves TRUNCATE out, its companion.
 void create_triggers(const config::Table &table, const std::string &target, const config::Options &options);
 /// Gives the triggers of a sync new arguments; events, condition and whether they are enabled stay.

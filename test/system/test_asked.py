@@ -97,3 +97,26 @@ def test_qdrant_holds_what_the_rows_say(database, qdrant, embedder):
     qdrant.fault(match="/points", status=503, count=1)
     assert database.value("SELECT reason FROM autosync.why('goods', '1', 'shop')").startswith("nothing of it is pending; whether the target still has it is not known")
     qdrant.fault()
+
+
+def test_a_point_follows_the_rows_of_another_table(database, qdrant):
+    database.execute("""CREATE TABLE films (id int PRIMARY KEY, title text); CREATE TABLE reviews (id int PRIMARY KEY, film_id bigint, said text);
+                        INSERT INTO films VALUES (1, 'Alien'), (2, 'Brazil'); INSERT INTO reviews VALUES (1, 1, 'frightening')""")
+    database.execute("SELECT autosync.add_sync('films', 'shop', %s)", json.dumps({
+        "embed_expression": "title || coalesce((SELECT string_agg(said, ', ' ORDER BY id) FROM public.reviews WHERE film_id = films.id), '')",
+        "refresh_on": {"reviews": "film_id"}}))
+
+    def hashes():
+        database.wait_delivered("shop")
+        points = qdrant.result("POST", "/collections/films/points", {"ids": [1, 2], "with_payload": True})
+        return {point["id"]: point["payload"]["_hash"] for point in points}
+
+    before = hashes()
+    database.execute("UPDATE reviews SET said = 'calm' WHERE id = 1")
+    after = hashes()
+    assert after[1] != before[1] and after[2] == before[2]
+    database.execute("UPDATE reviews SET film_id = 2")
+    moved = hashes()
+    assert moved[1] != after[1] and moved[2] != after[2]
+    database.execute("TRUNCATE reviews")
+    assert hashes() == {1: moved[1], 2: before[2]}
