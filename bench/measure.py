@@ -7,11 +7,12 @@ import sys
 import capture
 import delivery
 import memory
+import questions
 import reading
 import vectors
 from machine import InstantServer, one, session
 
-PARTS = ("capture", "reading", "delivery", "latency", "vectors")
+PARTS = ("capture", "reading", "delivery", "latency", "vectors", "questions")
 MORE = ("memory",)  # takes long: only when asked for
 NAMES = {"outbox": "plpgsql outbox", "pgq": "PgQ logutriga"}
 
@@ -58,6 +59,8 @@ def main(program, port, *parts):
             delivery.measure_latency(table, server)
         if "vectors" in wanted:
             vectors.measure(table, server)
+        if "questions" in wanted:
+            questions.measure(table)
         if "memory" in wanted:
             memory.measure(table, server)
     finally:

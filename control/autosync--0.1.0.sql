@@ -466,6 +466,20 @@ COMMENT ON COLUMN autosync.event_log.expires_at IS 'When it is given up, or was,
 COMMENT ON COLUMN autosync.event_log.attempts IS 'How often the target has refused it.';
 COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortly before its transaction committed.';
 
+CREATE VIEW autosync.sync_status WITH (security_barrier) AS
+SELECT e.source, e.entity_id AS key, e.target,
+       max(e.source_version) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_version, max(e.completed_at) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_at,
+       bool_or(e.status IN ('PENDING', 'RETRYING', 'WAITING_AUTH', 'CONFLICT')) AS has_pending_changes, bool_or(e.status = 'CONFLICT') AS has_conflict
+FROM autosync.event_log AS e
+WHERE e.entity_id IS NOT NULL
+GROUP BY e.source, e.entity_id, e.target;
+COMMENT ON VIEW autosync.sync_status IS 'One row per entity and target that has something in event_log: what is pending, in trouble, or was delivered within autosync.history_retention. Of tables that the caller owns. For one entity name source, key and target: others are not looked at then.';
+COMMENT ON COLUMN autosync.sync_status.source IS 'schema.table.';
+COMMENT ON COLUMN autosync.sync_status.last_synced_version IS 'Of the last delivery that event_log knows; NULL: none.';
+COMMENT ON COLUMN autosync.sync_status.last_synced_at IS 'When that was confirmed.';
+COMMENT ON COLUMN autosync.sync_status.has_pending_changes IS 'Something is still to be delivered, or is tried again. A dead letter is not: it waits for retry().';
+COMMENT ON COLUMN autosync.sync_status.has_conflict IS 'A change is held for review.';
+
 CREATE FUNCTION autosync.captured_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
     OUT created_at timestamptz)
@@ -714,6 +728,6 @@ COMMENT ON FUNCTION autosync.stat_reset(name) IS 'Sets the figures of the target
 REVOKE EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() TO pg_monitor;
 GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_cluster, autosync.stat_progress TO pg_monitor;
-GRANT SELECT ON autosync.syncs, autosync.event_log, autosync.failed_events TO PUBLIC;
+GRANT SELECT ON autosync.syncs, autosync.event_log, autosync.failed_events, autosync.sync_status TO PUBLIC;
 
 GRANT USAGE ON SCHEMA autosync TO PUBLIC;

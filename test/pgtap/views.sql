@@ -24,6 +24,8 @@ INSERT INTO promised VALUES
     'last_success_time timestamp with time zone, last_error text, last_error_time timestamp with time zone, next_attempt_time timestamp with time zone, '
     'stats_reset timestamp with time zone, embedded_texts bigint, embedded_tokens bigint, embed_requests bigint, embed_skipped bigint, expired bigint'),
 ('stat_workers', 'pid integer, datname name, state text, events_per_second double precision, current_target name'),
+('sync_status', 'source text, key text, target name, last_synced_version bigint, last_synced_at timestamp with time zone, has_pending_changes boolean, '
+    'has_conflict boolean'),
 ('syncs', 'source regclass, target name, kind text, options jsonb, operations text[], enabled boolean, owner name, triggers name[]');
 
 SELECT is((SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)

@@ -85,6 +85,28 @@ def test_what_was_refused_is_over_when_a_newer_state_has_arrived(letters):
     assert [row[:2] for row in log] == [("LETTERS_CREATED", 1), ("LETTERS_UPDATED", 0)] and "fail" in log[0][2]
 
 
+def test_the_state_of_one_entity(letters):
+    status = "SELECT last_synced_version > 0, last_synced_at IS NOT NULL, has_pending_changes, has_conflict FROM autosync.sync_status WHERE source = 'public.letters' AND key = '30' AND target = %s"
+    letters.execute("SELECT autosync.pause('near')")
+    letters.execute("INSERT INTO letters VALUES (30, 'new')")
+    letters.wait_delivered("graph")
+    assert letters.execute(status, "graph") == [(True, True, False, False)]
+    assert letters.execute(status, "near") == [(None, False, True, False)]
+    letters.execute("SELECT autosync.resume('near')")
+    letters.wait_delivered("near")
+    assert letters.execute(status, "near") == [(True, True, False, False)]
+    letters.execute("UPDATE letters SET text = 'bad' WHERE id = 30")
+    wait_until(lambda: ("30", "FAILED") in states(letters, "near"))
+    assert letters.execute(status, "near") == [(True, True, False, False)]
+    letters.execute("UPDATE letters SET text = 'good' WHERE id = 30")
+    wait_until(lambda: ("30", "FAILED") not in states(letters, "near"))
+    for question in ("SELECT target, source, count(*), min(created_at) FROM autosync.event_log WHERE status = 'PENDING' GROUP BY 1, 2",
+                     "SELECT entity_id, last_error FROM autosync.event_log WHERE status = 'FAILED' ORDER BY updated_at DESC"):
+        assert letters.execute(question) == []
+    average = letters.execute("SELECT event_type, avg(completed_at - created_at) > '0' FROM autosync.event_log WHERE status = 'COMPLETED' AND target = 'near' GROUP BY 1 ORDER BY 1")
+    assert average == [("LETTERS_CREATED", True), ("LETTERS_UPDATED", True)]
+
+
 def test_history_survives_a_crash_with_the_cursor_and_goes_with_time(letters, server):
     """Written down together, each event is there once."""
     letters.wait_delivered("graph")
