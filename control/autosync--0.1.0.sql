@@ -441,7 +441,7 @@ FROM (
 LEFT JOIN (
     SELECT s.source, s.target::text AS target, o.operation, s.source_name, s.entity_type, s.event_ttl, autosync.event_type(s.entity_type, o.operation, s.relationship) AS event_type
     FROM autosync.sync_rows() AS s
-    CROSS JOIN (VALUES ('insert'), ('update'), ('delete'), ('truncate'), ('publish'), ('unpublish')) AS o (operation)
+    CROSS JOIN (VALUES ('insert'), ('update'), ('delete'), ('truncate'), ('publish'), ('unpublish'), ('replay')) AS o (operation)
     OFFSET 0
 ) AS k ON k.source = e.source AND k.target = e.target AND k.operation = e.operation
 LEFT JOIN (
@@ -621,6 +621,9 @@ COMMENT ON FUNCTION autosync.forget(regclass, text, interval) IS 'Erases one ent
 CREATE FUNCTION autosync.backfill(source regclass, target name DEFAULT NULL, where_clause text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_backfill';
 COMMENT ON FUNCTION autosync.backfill(regclass, name, text) IS 'Has the worker deliver the rows that exist (those that match where_clause, a condition) to the target (NULL: to all the table is synced to). Returns the estimated number of rows; progress is in stat_progress. For the owner of the table.';
+
+CREATE FUNCTION autosync.replay(target name, since timestamptz) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_replay';
+COMMENT ON FUNCTION autosync.replay(name, timestamptz) IS 'Delivers once more, as they are now, the entities of the target''s tables that have an event in the retained history (of any target) since then: for a target that was set back or is new. What is pending, a dead letter, unpublished or forgotten stays as it is. Returns how many; a NOTICE when autosync.history_retention does not go back so far. For the owner of the server. Errors: 42704 no such target, 42501 privilege, 55000 not adopted.';
 
 CREATE FUNCTION autosync.search(source regclass, target name, query text, k int DEFAULT 10, filter jsonb DEFAULT NULL, OUT key text, OUT score float8)
 RETURNS SETOF record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_search';

@@ -38,6 +38,7 @@ INSERT INTO promised VALUES
 ('publish_as', 'source regclass, key text, did text, target name DEFAULT NULL::name', 'void'),
 ('rebuild', 'source regclass, target name', 'bigint'),
 ('refresh', '', 'trigger'),
+('replay', 'target name, since timestamp with time zone', 'bigint'),
 ('resume', 'target name DEFAULT NULL::name', 'void'),
 ('retry', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),
 ('retry_pending_syncs', 'did text, OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[]', 'record'),

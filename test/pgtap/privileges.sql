@@ -6,7 +6,7 @@ SELECT bag_eq(
     $$SELECT c.relname::text, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
       WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner$$,
     $$VALUES ('atp_records', '-', 'SELECT'), ('atp_sessions', '-', 'SELECT'), ('pending_syncs', '-', 'SELECT'),
-             ('event_log', '-', 'SELECT'), ('failed_events', '-', 'SELECT'), ('syncs', '-', 'SELECT'),
+             ('event_log', '-', 'SELECT'), ('failed_events', '-', 'SELECT'), ('sync_status', '-', 'SELECT'), ('syncs', '-', 'SELECT'),
              ('stat_cluster', 'pg_monitor', 'SELECT'), ('stat_progress', 'pg_monitor', 'SELECT'), ('stat_targets', 'pg_monitor', 'SELECT'), ('stat_workers', 'pg_monitor', 'SELECT')$$,
     'tables and views: PUBLIC reads what is filtered by ownership, pg_monitor the figures');
 SELECT bag_eq(
@@ -28,7 +28,7 @@ SELECT throws_ok('INSERT INTO autosync.log_0 VALUES (1, ''1'', 1, '''')', '42501
 SELECT throws_ok('DELETE FROM autosync.exceptions', '42501', NULL, 'nobody can remove a dead letter');
 SELECT throws_ok('UPDATE autosync.target_state SET paused = true', '42501', NULL, 'nobody can pause past pause()');
 SELECT throws_ok('SELECT * FROM autosync.health()', '42501', NULL, 'health() is for pg_monitor');
-SELECT lives_ok('SELECT * FROM autosync.' || v, 'an ordinary role can read ' || v) FROM unnest('{syncs,event_log,failed_events,atp_records,atp_sessions,pending_syncs}'::text[]) v;
+SELECT lives_ok('SELECT * FROM autosync.' || v, 'an ordinary role can read ' || v) FROM unnest('{syncs,event_log,failed_events,sync_status,atp_records,atp_sessions,pending_syncs}'::text[]) v;
 RESET ROLE;
 
 SET LOCAL ROLE privileges_monitor;
