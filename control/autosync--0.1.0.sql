@@ -553,9 +553,10 @@ COMMENT ON VIEW autosync.stat_workers IS 'The workers of the cluster: one per da
 COMMENT ON COLUMN autosync.stat_workers.state IS 'What it is doing; NULL when idle.';
 
 CREATE FUNCTION autosync.cluster_rows(
-    OUT datname name, OUT target name, OUT state text, OUT pending bigint, OUT oldest_pending_time timestamptz, OUT last_error text, OUT counted_at timestamptz)
+    OUT datname name, OUT target name, OUT state text, OUT pending bigint, OUT oldest_pending_time timestamptz, OUT last_error text, OUT counted_at timestamptz,
+    OUT events_per_second double precision)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_cluster_rows';
-COMMENT ON FUNCTION autosync.cluster_rows() IS 'The rows of the view stat_cluster.';
+COMMENT ON FUNCTION autosync.cluster_rows() IS 'The rows of the view stat_cluster, and how many entities were delivered per second lately.';
 
 CREATE VIEW autosync.stat_cluster AS
 SELECT c.datname, c.target, c.state, c.pending, c.oldest_pending_time, c.last_error, c.counted_at FROM autosync.cluster_rows() AS c;
@@ -563,6 +564,20 @@ COMMENT ON VIEW autosync.stat_cluster IS 'How the targets of all databases of th
 COMMENT ON COLUMN autosync.stat_cluster.state IS 'As in stat_targets.';
 COMMENT ON COLUMN autosync.stat_cluster.pending IS 'As the worker of that database has counted last, which it does every second while something is pending, seldom where that is much.';
 COMMENT ON COLUMN autosync.stat_cluster.counted_at IS 'When it has.';
+
+CREATE VIEW autosync.stat_glance AS
+SELECT t.target, t.state, t.pending,
+       rpad(repeat('#', CASE WHEN b.seconds > 0.01 THEN least(20, ceil((log(b.seconds) + 2) * 20 / (log(86400) + 2)))::int ELSE 0 END), 20, '.')
+           || CASE WHEN b.seconds IS NULL THEN '' WHEN b.seconds < 10 THEN ' ' || round(b.seconds, 2) || ' s' ELSE ' ' || make_interval(secs => floor(b.seconds)::float8) END AS lag,
+       rpad(repeat('#', CASE WHEN c.events_per_second >= 1 THEN least(20, ceil(log(c.events_per_second::numeric + 1) * 4))::int ELSE 0 END), 20, '.')
+           || CASE WHEN c.events_per_second > 0 THEN ' ' || round(c.events_per_second::numeric, 1) || '/s' ELSE '' END AS throughput,
+       t.delivered, date_trunc('milliseconds', t.latency_p50) AS latency_p50, t.failed, t.last_error
+FROM autosync.target_rows() AS t
+LEFT JOIN autosync.cluster_rows() AS c ON c.datname = pg_catalog.current_database() AND c.target = t.target
+CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - t.oldest_pending_time) AS seconds) AS b;
+COMMENT ON VIEW autosync.stat_glance IS 'How the targets of this database are doing, for a person to read: SELECT * FROM autosync.stat_glance with \watch in psql.';
+COMMENT ON COLUMN autosync.stat_glance.lag IS 'How old the oldest change is that has not arrived: a bar from 10 ms to a day, each # about twice as long as the one before.';
+COMMENT ON COLUMN autosync.stat_glance.throughput IS 'Entities delivered per second lately: a bar from 1 to 100,000, each # about 1.8 times as many as the one before.';
 
 CREATE VIEW autosync.stat_progress AS
 SELECT j.target, coalesce((n.nspname || '.' || c.relname) COLLATE "default", j.source::text) AS source, j.kind, j.done, j.total,
@@ -730,7 +745,7 @@ COMMENT ON FUNCTION autosync.stat_reset(name) IS 'Sets the figures of the target
 -- Whom a function is for it checks by itself; figures of the whole database are for pg_monitor.
 REVOKE EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION autosync.target_rows(), autosync.worker_rows(), autosync.cluster_rows(), autosync.health() TO pg_monitor;
-GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_cluster, autosync.stat_progress TO pg_monitor;
+GRANT SELECT ON autosync.stat_targets, autosync.stat_workers, autosync.stat_cluster, autosync.stat_glance, autosync.stat_progress TO pg_monitor;
 GRANT SELECT ON autosync.syncs, autosync.event_log, autosync.failed_events, autosync.sync_status TO PUBLIC;
 
 GRANT USAGE ON SCHEMA autosync TO PUBLIC;

@@ -291,6 +291,8 @@ def act_four(shop):
     network.change("DELETE FROM posts WHERE id = 1", ada, [])
     shop.run("SELECT key, uri, published_at FROM autosync.atp_records ORDER BY key")
     shop.run("SELECT handle, kind, status, expires_at, pending FROM autosync.atp_sessions ORDER BY handle")
+    say("And how is everything doing? With \\watch, psql keeps this on the screen")
+    shop.run("SELECT target, state, pending, lag, throughput, delivered FROM autosync.stat_glance")
 
 
 if __name__ == "__main__":

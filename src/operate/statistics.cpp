@@ -64,7 +64,7 @@ AUTOSYNC_SQL(autosync_cluster_rows)
         const bool served = database != databases.end() && database->worker != 0;
         rows.add({operate::database_name(slot.database), slot.name, !served && slot.pending > 0 ? "no_worker" : operate::state_name(slot.state),
                   slot.counted_at == 0 ? pg::Cell{} : std::to_string(slot.pending), operate::time_text(slot.oldest_pending), operate::text_or_null(slot.last_error),
-                  operate::time_text(slot.counted_at)});
+                  operate::time_text(slot.counted_at), served ? std::to_string(slot.events_per_second) : "0"});
     }
     PG_RETURN_VOID();
 }

@@ -1,4 +1,4 @@
-// What other databases see of this one (stat_cluster): how much is pending, counted now and then.
+// What is worked out now and then for those who watch: how much is pending, also for other databases (stat_cluster), and how fast it goes.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,10 @@ public:
     void take(Clock::time_point now, std::uint64_t looks);
 
 private:
+    void measure_pace(Clock::time_point now);
+
     Clock::time_point due_{};
+    Clock::time_point paced_at_{};
     std::uint64_t looks_ = 0;
     bool counted_ = false;
     bool some_ = false; ///< something was pending

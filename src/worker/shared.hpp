@@ -61,6 +61,8 @@ struct TargetSlot {
     std::int64_t pending;        ///< when it was counted last, for other databases
     TimestampTz oldest_pending;  ///< 0: nothing is
     TimestampTz counted_at;      ///< 0: never
+    double events_per_second;    ///< delivered lately
+    std::int64_t paced;          ///< delivered when that was worked out
     std::uint32_t latencies;                  ///< how many were ever noted; the ring holds the last latency_samples
     std::int32_t latency_us[latency_samples]; ///< commit to confirmation
 };

@@ -7,7 +7,7 @@ SELECT bag_eq(
       WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND a.grantee <> c.relowner$$,
     $$VALUES ('atp_records', '-', 'SELECT'), ('atp_sessions', '-', 'SELECT'), ('pending_syncs', '-', 'SELECT'),
              ('event_log', '-', 'SELECT'), ('failed_events', '-', 'SELECT'), ('sync_status', '-', 'SELECT'), ('syncs', '-', 'SELECT'),
-             ('stat_cluster', 'pg_monitor', 'SELECT'), ('stat_progress', 'pg_monitor', 'SELECT'), ('stat_targets', 'pg_monitor', 'SELECT'), ('stat_workers', 'pg_monitor', 'SELECT')$$,
+             ('stat_cluster', 'pg_monitor', 'SELECT'), ('stat_glance', 'pg_monitor', 'SELECT'), ('stat_progress', 'pg_monitor', 'SELECT'), ('stat_targets', 'pg_monitor', 'SELECT'), ('stat_workers', 'pg_monitor', 'SELECT')$$,
     'tables and views: PUBLIC reads what is filtered by ownership, pg_monitor the figures');
 SELECT bag_eq(
     $$SELECT proname::text FROM pg_proc WHERE pronamespace = 'autosync'::regnamespace AND NOT has_function_privilege('public', oid, 'EXECUTE')$$,
@@ -23,7 +23,7 @@ CREATE ROLE privileges_owner;
 
 SET LOCAL ROLE privileges_nobody;
 SELECT throws_ok('SELECT * FROM autosync.' || t, '42501', NULL, 'an ordinary role cannot read autosync.' || t)
-FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,atp_map,atp_owners,atp_store,instance,clock,forgotten,stat_cluster,stat_targets,stat_workers,stat_progress}'::text[]) t;
+FROM unnest('{log_0,log_1,log_2,cursor_0,cursor_1,exceptions,jobs,sync_state,crash_mark,rewrites,target_state,token_use,atp_map,atp_owners,atp_store,instance,clock,forgotten,stat_cluster,stat_glance,stat_targets,stat_workers,stat_progress}'::text[]) t;
 SELECT throws_ok('INSERT INTO autosync.log_0 VALUES (1, ''1'', 1, '''')', '42501', NULL, 'nobody can forge an event');
 SELECT throws_ok('DELETE FROM autosync.exceptions', '42501', NULL, 'nobody can remove a dead letter');
 SELECT throws_ok('UPDATE autosync.target_state SET paused = true', '42501', NULL, 'nobody can pause past pause()');
@@ -32,7 +32,7 @@ SELECT lives_ok('SELECT * FROM autosync.' || v, 'an ordinary role can read ' || 
 RESET ROLE;
 
 SET LOCAL ROLE privileges_monitor;
-SELECT lives_ok('SELECT * FROM autosync.' || v, 'pg_monitor reads ' || v) FROM unnest('{stat_cluster,stat_targets,stat_workers,stat_progress,health()}'::text[]) v;
+SELECT lives_ok('SELECT * FROM autosync.' || v, 'pg_monitor reads ' || v) FROM unnest('{stat_cluster,stat_glance,stat_targets,stat_workers,stat_progress,health()}'::text[]) v;
 RESET ROLE;
 
 -- What belongs to somebody else.

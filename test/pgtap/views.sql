@@ -17,6 +17,7 @@ INSERT INTO promised VALUES
 ('pending_syncs', 'did text, target name, source regclass, key text, operation text, captured_at timestamp with time zone, '
     'expires_at timestamp with time zone, attempts integer, last_error text'),
 ('stat_cluster', 'datname name, target name, state text, pending bigint, oldest_pending_time timestamp with time zone, last_error text, counted_at timestamp with time zone'),
+('stat_glance', 'target name, state text, pending bigint, lag text, throughput text, delivered bigint, latency_p50 interval, failed bigint, last_error text'),
 ('stat_progress', 'target name, source text, kind text, done bigint, total bigint, percent numeric, rate double precision, eta interval, requested_by name, '
     'requested_at timestamp with time zone, started_at timestamp with time zone, updated_at timestamp with time zone'),
 ('stat_targets', 'target name, state text, pending bigint, retrying bigint, failed bigint, waiting_auth bigint, delivered bigint, requests bigint, bytes bigint, '
