@@ -145,16 +145,20 @@ CREATE TABLE autosync.atp_store (
     token_endpoint text,
     token_nonce    text,
     client_id      text,
-    status         text NOT NULL CHECK (status IN ('active', 'expired', 'revoked')),
+    status         text NOT NULL CHECK (status IN ('active', 'expired', 'revoked', 'deactivated', 'taken_down')),
     last_error     text,
     retry_at       timestamptz,
+    resolved_at    timestamptz,
+    moved_from     text,
+    points_left    int4,
+    points_until   timestamptz,
     created_by     name NOT NULL,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     PRIMARY KEY (instance, target, did)
 );
 REVOKE ALL ON autosync.atp_store FROM PUBLIC;
-COMMENT ON TABLE autosync.atp_store IS 'Sessions of identities, with their secrets: for the extension''s owner only, never dumped. See the view atp_sessions.';
+COMMENT ON TABLE autosync.atp_store IS 'Sessions of identities, with their secrets: for the extension''s owner only, never dumped. See the view atp_sessions. resolved_at: when pds was found from the DID (infinity: it was given); moved_from: where the account was before; points_left, points_until: what is left of the rate limit, for whoever writes after a restart.';
 
 CREATE TABLE autosync.jobs (
     instance     int8 NOT NULL,
@@ -676,9 +680,9 @@ COMMENT ON FUNCTION autosync.atp_set_session(text, name, text, text, text, text,
 CREATE FUNCTION autosync.atp_logout(did text, server name DEFAULT NULL) RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_atp_logout';
 COMMENT ON FUNCTION autosync.atp_logout(text, name) IS 'Forgets the sessions of this DID (on all servers that the caller may use, or on one); returns how many. Records stay, changes wait for the next session.';
 
-CREATE FUNCTION autosync.retry_pending_syncs(did text, OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[])
+CREATE FUNCTION autosync.retry_pending_syncs(did text, timeout interval DEFAULT '30s', OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[])
 RETURNS record LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry_pending_syncs';
-COMMENT ON FUNCTION autosync.retry_pending_syncs(text) IS 'Has what waits for this identity delivered now, as far as it is of tables of the caller''s. retried: how many; they are delivered after commit, so succeeded and failed tell of those that were decided at once: without a session all fail, with the reason.';
+COMMENT ON FUNCTION autosync.retry_pending_syncs(text, interval) IS 'Has what waits for this identity delivered now, as far as it is of tables of the caller''s, whatever becomes of the transaction, and waits for the result, at most for timeout. retried: how many were tried; succeeded: of these, so many have arrived; failed: they wait again or were given up, or there is no session to try them with; errors: why. What is neither is still under way.';
 CREATE FUNCTION autosync.cleanup_pending_syncs() RETURNS bigint LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_cleanup_pending_syncs';
 COMMENT ON FUNCTION autosync.cleanup_pending_syncs() IS 'Deletes what has waited for too long (EXPIRED), as far as it is of tables of the caller''s; returns how many.';
 
@@ -693,7 +697,7 @@ FROM autosync.atp_store AS s
 JOIN pg_catalog.pg_foreign_server AS f ON f.srvname = s.target
 WHERE s.instance IN (SELECT i.id FROM autosync.instance AS i) AND pg_catalog.has_server_privilege(f.oid, 'USAGE');
 COMMENT ON VIEW autosync.atp_sessions IS 'Sessions of identities, without their secrets, on servers that the caller may use.';
-COMMENT ON COLUMN autosync.atp_sessions.status IS 'active; expired: the access token is being renewed; revoked: somebody has to sign in anew.';
+COMMENT ON COLUMN autosync.atp_sessions.status IS 'active; expired: the access token is being renewed; revoked: somebody has to sign in anew; deactivated, taken_down: the account is, which is looked at again every five minutes while something waits.';
 COMMENT ON COLUMN autosync.atp_sessions.expires_at IS 'Of the access token, which is renewed when it is needed.';
 COMMENT ON COLUMN autosync.atp_sessions.pending IS 'Changes that wait for the session.';
 

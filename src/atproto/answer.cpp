@@ -50,6 +50,14 @@ Answer judge(const http::Response &response, std::string_view error)
 
 } // namespace
 
+std::string account_state(std::string_view message)
+{
+    constexpr std::array deactivated{"AccountDeactivated"sv, "RepoDeactivated"sv, "deactivated"sv};
+    constexpr std::array taken_down{"AccountTakedown"sv, "AccountSuspended"sv, "RepoTakendown"sv, "takendown"sv, "suspended"sv};
+    const auto begins = [message](std::string_view name) { return message.starts_with(name); };
+    return std::ranges::any_of(deactivated, begins) ? "deactivated" : std::ranges::any_of(taken_down, begins) ? "taken_down" : "revoked";
+}
+
 std::string header(const http::Response &response, std::string_view name)
 {
     const auto found = std::ranges::find_if(response.headers, [name](const auto &entry) { return http::same_header(entry.first, name); });

@@ -36,6 +36,9 @@ struct Reading {
 
 [[nodiscard]] Reading read_answer(const http::Response &response);
 
+/// What became of an account whose session is over, by what its server said: 'deactivated', 'taken_down' or else 'revoked', of the session alone.
+[[nodiscard]] std::string account_state(std::string_view message);
+
 /// A header that the answer came with; empty: none.
 [[nodiscard]] std::string header(const http::Response &response, std::string_view name);
 

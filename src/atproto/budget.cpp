@@ -63,6 +63,12 @@ Budget::Clock::time_point Budget::next(unsigned points, Clock::time_point now)
     return std::max(when, now + grain);
 }
 
+std::pair<unsigned, std::chrono::seconds> Budget::outlook(Clock::time_point now)
+{
+    const auto points = left(now);
+    return {points, told_ ? std::chrono::ceil<std::chrono::seconds>(told_until_ - now) : std::chrono::seconds{hour}};
+}
+
 void Budget::correct(unsigned left, std::chrono::seconds until, Clock::time_point now)
 {
     told_ = left;

@@ -28,6 +28,11 @@ public:
     /// The server refuses until then.
     void exhausted(std::chrono::seconds until, Clock::time_point now) { correct(0, until, now); }
 
+    /// Nothing is known of it in this process.
+    [[nodiscard]] bool fresh() const { return spent_.empty() && !told_; }
+    /// For whoever comes after this process: so much may be spent, and for so long no more.
+    [[nodiscard]] std::pair<unsigned, std::chrono::seconds> outlook(Clock::time_point now);
+
     static constexpr unsigned hourly = 5'000;
     static constexpr unsigned daily = 35'000;
 

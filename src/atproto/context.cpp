@@ -39,6 +39,10 @@ void Context::note(const std::string &did, const Reading &reading, const http::R
         setbacks[did] = reading.answer;
         reasons[did] = reading.message;
     }
+    const bool elsewhere = reading.answer == Answer::unreachable || reading.answer == Answer::unknown || reading.answer == Answer::revoked ||
+                           reading.error == "InvalidToken" || reading.error == "RepoNotFound";
+    if (session.own_server && elsewhere) // the account may have moved
+        doubtful.insert(did);
     if (budgets == nullptr)
         return;
     auto &budget = (*budgets)[did];

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,7 @@ public:
     std::map<std::string, Budget> *budgets = nullptr; ///< by DID; of the worker
     std::map<std::string, Answer> setbacks;          ///< by DID: expired or revoked
     std::map<std::string, std::string> reasons;      ///< of setbacks, as the server put them
+    std::set<std::string> doubtful;                  ///< DIDs whose server is to be looked up again
 
     [[nodiscard]] Session &session(const std::string &did) { return sessions.at(did); }
     /// Keeps what an answer says of the identity as a whole: its session, its rate limit, the server's nonce.

@@ -132,6 +132,9 @@ std::string did_document_url(std::string_view did, std::string_view directory)
     if (did.starts_with(plc))
         return std::string{directory} + "/" + std::string{did};
     const auto host = did.starts_with(web) ? did.substr(web.size()) : std::string_view{};
+    constexpr std::string_view local = "localhost%3A"; // the only host with a port, for development
+    if (host.starts_with(local) && host.size() > local.size() && host.find_first_not_of("0123456789", local.size()) == std::string_view::npos)
+        return "http://localhost:" + std::string{host.substr(local.size())} + "/.well-known/did.json";
     return is_handle(host) ? "https://" + std::string{host} + "/.well-known/did.json" : std::string{}; // host names only, neither ports nor paths
 }
 

@@ -82,6 +82,7 @@ struct Entry {
     pg::Cell dpop_key;
     pg::Cell token_endpoint;
     pg::Cell client_id;
+    pg::Cell resolved_at; ///< when `pds` was found; 'infinity': it was given
     pg::Cell expires_at; ///< as timestamptz takes it; none: as the token says
 };
 
@@ -94,15 +95,16 @@ void store(const config::Target &target, const Entry &entry)
     const auto automatic = options.find("auto_retry");
     const pg::ActingAs owner{pg::extension_owner(), false};
     pg::execute("INSERT INTO autosync.atp_store (instance, target, did, handle, pds, kind, access_jwt, refresh_jwt, expires_at, dpop_key, token_endpoint,"
-                " client_id, status, created_by, created_at, updated_at)"
+                " client_id, status, resolved_at, created_by, created_at, updated_at)"
                 " SELECT $1::int8, $2::name, $3, $4, $5, $6, $7, $8, coalesce($9::timestamptz, CASE WHEN $10::int8 > 0 THEN to_timestamp($10::int8) END), $11, $12,"
-                " $13, 'active', pg_get_userbyid($14::oid), clock_timestamp(), clock_timestamp()"
+                " $13, 'active', $15::timestamptz, pg_get_userbyid($14::oid), clock_timestamp(), clock_timestamp()"
                 " ON CONFLICT (instance, target, did) DO UPDATE SET handle = excluded.handle, pds = excluded.pds, kind = excluded.kind,"
                 " access_jwt = excluded.access_jwt, refresh_jwt = excluded.refresh_jwt, expires_at = excluded.expires_at, dpop_key = excluded.dpop_key,"
                 " dpop_nonce = NULL, token_endpoint = excluded.token_endpoint, token_nonce = NULL, client_id = excluded.client_id, status = 'active',"
-                " last_error = NULL, retry_at = NULL, created_by = excluded.created_by, created_at = excluded.created_at, updated_at = excluded.updated_at",
+                " last_error = NULL, retry_at = NULL, resolved_at = excluded.resolved_at, moved_from = NULL, created_by = excluded.created_by, created_at = excluded.created_at, updated_at = excluded.updated_at",
                 {instance, target.name, entry.granted.did, entry.granted.handle, entry.pds, entry.kind, tokens.access, tokens.refresh, entry.expires_at,
-                 std::to_string(tokens.expires_at), entry.dpop_key, entry.token_endpoint, entry.client_id, caller});
+                 std::to_string(tokens.expires_at), entry.dpop_key, entry.token_endpoint, entry.client_id, caller,
+                 entry.resolved_at});
     if (automatic == options.end() || config::parse_boolean(automatic->second))
         outbox::end_waiting(std::stoll(instance), target.name, entry.granted.did);
     capture::wake_at_commit();
@@ -131,6 +133,7 @@ std::string login(const std::string &identifier, const std::string &password, co
         throw pg::Failure{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "the account \"" + identifier + "\" is not active", granted->status, {}, true};
     entry.granted = *granted;
     entry.pds = pds;
+    entry.resolved_at = "now";
     store(target, entry);
     return granted->did;
 }
@@ -168,6 +171,7 @@ void set_session(FunctionCallInfo fcinfo)
     if (pds && !config::url_problem(*pds).empty())
         throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "pds is no URL", config::url_problem(*pds), {}, true};
     entry.pds = pds ? *pds : pds_of(target, entry.granted.did);
+    entry.resolved_at = pds ? "infinity" : "now";
     store(target, entry);
 }
 

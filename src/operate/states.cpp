@@ -18,6 +18,7 @@ struct Noted {
     std::int64_t failed = 0;
     TimestampTz oldest = 0;
     bool paused = false;
+    std::int64_t waiting = 0; ///< for a session
 };
 
 std::map<std::string, Noted> load_noted(const std::string &instance)
@@ -27,10 +28,10 @@ std::map<std::string, Noted> load_noted(const std::string &instance)
                                        " count(*) FILTER (WHERE status = 'FAILED'),"
                                        // microseconds since 2000-01-01, as a TimestampTz
                                        " (extract(epoch FROM min(created_at) FILTER (WHERE status IN ('PENDING', 'RETRYING') AND verb IS DISTINCT FROM 'confirm')) * 1000000)::int8"
-                                       " - 946684800000000 FROM autosync.exceptions WHERE instance = $1::int8 GROUP BY target",
+                                       " - 946684800000000, count(*) FILTER (WHERE status = 'WAITING_AUTH') FROM autosync.exceptions WHERE instance = $1::int8 GROUP BY target",
                                        {instance}))
         noted[row[0].value_or("")] = {std::stoll(row[1].value_or("0")), std::stoll(row[2].value_or("0")), std::stoll(row[3].value_or("0")),
-                                      std::stoll(row[4].value_or("0")), false};
+                                      std::stoll(row[4].value_or("0")), false, std::stoll(row[5].value_or("0"))};
     for (const auto &row : pg::execute("SELECT target FROM autosync.target_state WHERE instance = $1::int8 AND paused", {instance}))
         noted[row[0].value_or("")].paused = true;
     return noted;
@@ -101,6 +102,7 @@ std::vector<State> load_states()
             state.pending += facts->second.marked;
             state.retrying = facts->second.retrying;
             state.failed = facts->second.failed;
+            state.waiting_auth = facts->second.waiting;
             if (facts->second.oldest != 0 && (state.oldest_pending == 0 || facts->second.oldest < state.oldest_pending))
                 state.oldest_pending = facts->second.oldest;
         }

@@ -44,7 +44,7 @@ AUTOSYNC_SQL(autosync_target_rows)
     const pg::ActingAs owner{pg::extension_owner(), false};
     for (const auto &it : operate::load_states()) {
         auto samples = operate::samples_of(it.slot);
-        rows.add({it.target, operate::text_or_null(it.kind), it.state, std::to_string(it.pending), std::to_string(it.retrying), std::to_string(it.failed), "0",
+        rows.add({it.target, operate::text_or_null(it.kind), it.state, std::to_string(it.pending), std::to_string(it.retrying), std::to_string(it.failed), std::to_string(it.waiting_auth),
                   std::to_string(it.slot.delivered), std::to_string(it.slot.requests), std::to_string(it.slot.bytes),
                   operate::time_text(it.oldest_pending), operate::percentile(samples, 0.5), operate::percentile(samples, 0.95),
                   operate::percentile(samples, 0.99), operate::time_text(it.slot.last_success), operate::text_or_null(it.slot.last_error),

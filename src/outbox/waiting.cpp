@@ -75,6 +75,24 @@ void end_waiting(std::int64_t instance, const std::string &target, const std::st
                 {std::to_string(instance), target, did});
 }
 
+void hasten(std::int64_t instance, const std::string &target, const std::string &did)
+{
+    pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
+                " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND status = 'PENDING' AND parent IS NULL",
+                {std::to_string(instance), target, did});
+}
+
+std::int64_t retry_waiting(std::int64_t instance, Oid role, const std::string &did)
+{
+    const auto count = pg::execute_one("WITH again AS (UPDATE autosync.exceptions AS x SET status = 'RETRYING', next_attempt_at = clock_timestamp(),"
+                                       " updated_at = clock_timestamp() WHERE x.instance = $1::int8 AND x.did = $3 AND x.status = 'WAITING_AUTH'"
+                                       " AND (SELECT pg_has_role($2::oid, c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = x.source)"
+                                       " AND EXISTS (SELECT FROM autosync.atp_store AS s WHERE s.instance = x.instance AND s.target = x.target AND s.did = x.did"
+                                       " AND s.status <> 'revoked') RETURNING 1) SELECT count(*) FROM again",
+                                       {std::to_string(instance), std::to_string(role), did});
+    return count ? std::stoll(*count) : 0;
+}
+
 void explain_waiting(std::int64_t instance, const std::string &target, const std::string &did, const std::string &why)
 {
     pg::execute("UPDATE autosync.exceptions SET last_error = $4, updated_at = clock_timestamp()"

@@ -38,6 +38,10 @@ void note_waiting(std::int64_t instance, const std::string &target, const std::v
 void tell_retried(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities, const std::string &telling);
 /// The identity has a session: what waits for it is due.
 void end_waiting(std::int64_t instance, const std::string &target, const std::string &did);
+/// Its repository has been found elsewhere: what waits for a server that is out of reach is due.
+void hasten(std::int64_t instance, const std::string &target, const std::string &did);
+/// What waits for a session of this identity, which has one, and is of tables of this role is due; how many.
+std::int64_t retry_waiting(std::int64_t instance, Oid role, const std::string &did);
 /// Likewise for all that have one: a session may have come just before its change began to wait.
 void wake_waiting(std::int64_t instance, const std::string &target);
 /// The identity has lost its session: that is what its changes wait for.

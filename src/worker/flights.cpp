@@ -143,6 +143,10 @@ void Runner::land(TimePoint now)
     activity("settling", target_.c_str());
     if (flight_->context && flight_->delivery)
         land_records();
+    if (flight_->context) {
+        keeper_.look_up(flight_->context->doubtful);
+        news_ = news_ || !flight_->context->doubtful.empty();
+    }
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
     if (flight_->target.kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {

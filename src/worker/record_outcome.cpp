@@ -150,6 +150,7 @@ void settle_records(std::int64_t instance, const std::string &target, const Flig
         ledger.keep(outcomes.kept);
         ledger.leave_open(outcomes.open);
         ledger.forget(outcomes.gone);
+        note_use(instance, target, *flight.context);
         for (const auto &[did, answer] : flight.context->setbacks)
             note_setback(instance, target, did, answer, flight.context->reasons.at(did));
     });

@@ -79,6 +79,10 @@ std::unique_ptr<atproto::Context> prepare_records(std::int64_t instance, const s
                 dids.merge(dids_of(*intent));
         }
         const auto sessions = load_sessions(instance, target, flight.target, dids);
+        context->doubtful = sessions.stale;
+        for (const auto &[did, saved] : sessions.saved)
+            if (auto &budget = budgets[did]; budget.fresh()) // of whoever wrote before this worker
+                budget.correct(saved.first, saved.second, atproto::Budget::Clock::now());
         std::map<std::string, unsigned> planned;
         std::vector<Item> items;
         std::vector<mapping::Change> changes;

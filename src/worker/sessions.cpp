@@ -1,8 +1,7 @@
 #include "worker/sessions.hpp"
 
-#include <stdexcept>
+#include <nlohmann/json.hpp>
 
-#include "atproto/session.hpp"
 #include "config/options.hpp"
 #include "pg/spi.hpp"
 
@@ -19,8 +18,6 @@ std::string option(const config::Target &declared, const char *name, const char 
     return found == options.end() ? fallback : found->second;
 }
 
-std::string over_text(const std::string &did) { return "the session of " + did + " is over: sign in anew with autosync.atp_login()"; }
-
 std::string list_of(const std::set<std::string> &dids)
 {
     std::string list = "{";
@@ -29,7 +26,19 @@ std::string list_of(const std::set<std::string> &dids)
     return list + "}";
 }
 
+/// Why a session in this state cannot be used.
+std::string reason_of(const std::string &did, const std::string &status, const std::string &error)
+{
+    if (status == "expired")
+        return "the session of " + did + " is being renewed";
+    if (status == "revoked")
+        return over_text(did) + "; " + error;
+    return "the account " + did + " is " + (status == "deactivated" ? "deactivated" : "taken down") + ": it is looked at again every five minutes; " + error;
+}
+
 } // namespace
+
+std::string over_text(const std::string &did) { return "the session of " + did + " is over: sign in anew with autosync.atp_login()"; }
 
 std::optional<std::string> Sessions::problem(const std::string &did) const
 {
@@ -48,13 +57,18 @@ Sessions load_sessions(std::int64_t instance, const std::string &target, const c
     pg::execute("UPDATE autosync.atp_store SET status = 'expired', updated_at = clock_timestamp() WHERE instance = $1::int8 AND target = $2::name"
                 " AND did = ANY ($3::text[]) AND status = 'active' AND expires_at < clock_timestamp() + interval '30 s'",
                 which);
-    for (const auto &row : pg::execute("SELECT did, pds, status, access_jwt, coalesce(dpop_key, ''), coalesce(dpop_nonce, ''), coalesce(last_error, '')"
+    for (const auto &row : pg::execute("SELECT did, pds, status, access_jwt, coalesce(dpop_key, ''), coalesce(dpop_nonce, ''), coalesce(last_error, ''),"
+                                       " coalesce(resolved_at, '-infinity') < clock_timestamp() - interval '1 h', points_left,"
+                                       " ceil(extract(epoch FROM points_until - clock_timestamp()))::int8"
                                        " FROM autosync.atp_store WHERE instance = $1::int8 AND target = $2::name AND did = ANY ($3::text[])",
                                        which)) {
         const auto did = row[0].value_or("");
+        if (row[7] == "t" && declared.description.access.url.empty())
+            sessions.stale.insert(did);
+        if (row[8] && row[9] && std::stoll(*row[9]) > 0)
+            sessions.saved[did] = {static_cast<unsigned>(std::stoul(*row[8])), std::chrono::seconds{std::stoll(*row[9])}};
         if (row[2] != "active") {
-            sessions.unusable[did] = row[2] == "expired" ? "the session of " + did + " is being renewed"
-                                                         : over_text(did) + "; " + row[6].value_or("");
+            sessions.unusable[did] = reason_of(did, row[2].value_or(""), row[6].value_or(""));
             continue;
         }
         atproto::Session session;
@@ -75,11 +89,28 @@ Sessions load_sessions(std::int64_t instance, const std::string &target, const c
 
 void note_setback(std::int64_t instance, const std::string &target, const std::string &did, Answer answer, const std::string &reason)
 {
-    const bool over = answer == Answer::revoked;
-    pg::execute("UPDATE autosync.atp_store SET status = $4, last_error = $5, updated_at = clock_timestamp()"
+    const auto state = answer == Answer::revoked ? atproto::account_state(reason) : "expired";
+    pg::execute("UPDATE autosync.atp_store SET status = $4, last_error = $5, updated_at = clock_timestamp(),"
+                " retry_at = CASE WHEN $4 IN ('deactivated', 'taken_down') THEN clock_timestamp() + interval '5 min' END"
                 " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND status = 'active'",
-                {std::to_string(instance), target, did, over ? "revoked" : "expired",
-                 reason});
+                {std::to_string(instance), target, did, state, reason});
+}
+
+void note_use(std::int64_t instance, const std::string &target, const atproto::Context &context)
+{
+    auto list = nlohmann::json::array();
+    for (const auto &[did, session] : context.sessions) {
+        const auto budget = context.budgets == nullptr ? nullptr : &(*context.budgets)[did];
+        if (budget == nullptr || budget->fresh())
+            continue;
+        const auto [left, time] = budget->outlook(atproto::Budget::Clock::now());
+        list.push_back({{"did", did}, {"nonce", session.nonce}, {"points", left}, {"seconds", time.count()}});
+    }
+    if (!list.empty())
+        pg::execute("UPDATE autosync.atp_store AS s SET dpop_nonce = coalesce(nullif(e.nonce, ''), s.dpop_nonce), points_left = e.points,"
+                    " points_until = clock_timestamp() + e.seconds * interval '1 s' FROM jsonb_to_recordset($3::jsonb)"
+                    " AS e (did text, nonce text, points int4, seconds int8) WHERE s.instance = $1::int8 AND s.target = $2::name AND s.did = e.did",
+                    {std::to_string(instance), target, list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
 }
 
 outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting)
@@ -106,125 +137,6 @@ outbox::Patience patience_of(const config::Target &declared)
 {
     return {config::parse_boolean(option(declared, "pending", "on")), config::parse_duration(option(declared, "pending_ttl", "1h")),
             std::stoi(option(declared, "pending_max_attempts", "3"))};
-}
-
-std::chrono::milliseconds Keeper::turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything,
-                                        const std::vector<std::shared_ptr<Declared>> &syncs)
-{
-    constexpr std::chrono::milliseconds every{1'000};
-    if (!anything)
-        return std::chrono::hours{1};
-    if (now < look_at_)
-        return std::chrono::ceil<std::chrono::milliseconds>(look_at_ - now);
-    look_at_ = now + every;
-    access_ = declared.description.access;
-    limits_ = declared.limits;
-    std::vector<Renewal> due;
-    pg::transaction([&] {
-        const pg::ActiveSnapshot snapshot;
-        outbox::expire_waiting(instance_, target_, telling(syncs));
-        if (config::parse_boolean(option(declared, "auto_retry", "on")))
-            outbox::wake_waiting(instance_, target_);
-        // Written down before it is asked: whoever looks knows that the token may be used up.
-        for (const auto &row : pg::execute("UPDATE autosync.atp_store SET retry_at = clock_timestamp() + interval '30 s', updated_at = clock_timestamp()"
-                                           " WHERE instance = $1::int8 AND target = $2::name AND status = 'expired'"
-                                           " AND coalesce(retry_at, '-infinity') <= clock_timestamp()"
-                                           " RETURNING did, pds, refresh_jwt, kind, coalesce(token_endpoint, ''), coalesce(client_id, ''),"
-                                           " coalesce(dpop_key, ''), coalesce(token_nonce, '')",
-                                           {std::to_string(instance_), target_})) {
-            Renewal renewal;
-            renewal.did = row[0].value_or("");
-            renewal.refresh = row[2].value_or("");
-            const auto pds = access_.url.empty() ? row[1].value_or("") : access_.url;
-            if (row[3] == "oauth") {
-                renewal.request = atproto::refresh_oauth(row[4].value_or(""), row[5].value_or(""), renewal.refresh);
-                renewal.key = std::make_shared<atproto::ProofKey>(row[6].value_or(""));
-                renewal.nonce = row[7].value_or("");
-            } else {
-                renewal.request = atproto::refresh_session(pds);
-            }
-            due.push_back(std::move(renewal));
-        }
-    });
-    for (auto &renewal : due)
-        ask(std::move(renewal));
-    return every;
-}
-
-http::Access Keeper::access_of(const Renewal &renewal) const
-{
-    auto access = access_;
-    access.url.clear();
-    if (!renewal.key) {
-        access.bearer_token = renewal.refresh;
-        return access;
-    }
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const auto id = atproto::proof_id();
-    access.secret_headers.emplace_back("DPoP", atproto::proof(*renewal.key, {"POST", renewal.request.url, renewal.nonce, "", now, id}));
-    return access;
-}
-
-void Keeper::ask(Renewal renewal)
-{
-    const auto access = access_of(renewal);
-    const auto ticket = client_.send(renewal.request, access, limits_);
-    asked_.emplace(ticket, std::move(renewal));
-}
-
-bool Keeper::answer(http::Client::Ticket ticket, const http::Response &response)
-{
-    auto found = asked_.extract(ticket);
-    if (found.empty())
-        return false;
-    auto &renewal = found.mapped();
-    if (auto nonce = atproto::header(response, "dpop-nonce"); !nonce.empty())
-        renewal.nonce = std::move(nonce);
-    if (atproto::read_answer(response).answer == Answer::nonce && !renewal.repeated) {
-        renewal.repeated = true;
-        ask(std::move(renewal));
-        return true;
-    }
-    settle(renewal, response);
-    return true;
-}
-
-void Keeper::settle(const Renewal &renewal, const http::Response &response)
-{
-    const auto reading = atproto::read_answer(response);
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const auto granted = renewal.key ? atproto::read_oauth(response, now) : atproto::read_session(response);
-    const bool mine = granted && (granted->did.empty() || granted->did == renewal.did);
-    const bool over = reading.answer == Answer::expired || reading.answer == Answer::revoked || reading.answer == Answer::invalid ||
-                      (granted && (!mine || !granted->active));
-    pg::transaction([&] {
-        const pg::ActiveSnapshot snapshot;
-        // Only what was asked for: somebody may have signed in anew meanwhile.
-        const std::string same = " WHERE instance = $1::int8 AND target = $2::name AND did = $3 AND refresh_jwt = $4";
-        const std::vector<pg::Cell> which{std::to_string(instance_), target_, renewal.did, renewal.refresh};
-        const auto with = [&](std::vector<pg::Cell> more) {
-            auto all = which;
-            all.insert(all.end(), more.begin(), more.end());
-            return all;
-        };
-        if (mine && granted->active) {
-            const auto &tokens = granted->tokens;
-            pg::execute("UPDATE autosync.atp_store SET access_jwt = $5, refresh_jwt = coalesce(nullif($6, ''), refresh_jwt),"
-                        " expires_at = CASE WHEN $7::int8 > 0 THEN to_timestamp($7::int8) END, token_nonce = nullif($8, ''), status = 'active',"
-                        " retry_at = NULL, last_error = NULL, updated_at = clock_timestamp()" + same,
-                        with({tokens.access, tokens.refresh, std::to_string(tokens.expires_at), renewal.nonce}));
-            outbox::end_waiting(instance_, target_, renewal.did);
-        } else if (over) {
-            pg::execute("UPDATE autosync.atp_store SET status = 'revoked', retry_at = NULL, last_error = $5, updated_at = clock_timestamp()" + same,
-                        with({granted && !granted->active ? "the account is " + granted->status : reading.message}));
-            outbox::explain_waiting(instance_, target_, renewal.did, over_text(renewal.did));
-        } else {
-            const auto pause = reading.retry_after.value_or(std::chrono::seconds{10});
-            pg::execute("UPDATE autosync.atp_store SET retry_at = clock_timestamp() + $5::float8 * interval '1 s', last_error = $6,"
-                        " updated_at = clock_timestamp()" + same,
-                        with({std::to_string(pause.count()), reading.message}));
-        }
-    });
 }
 
 } // namespace autosync::worker

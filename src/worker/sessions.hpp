@@ -18,6 +18,8 @@ namespace autosync::worker {
 struct Sessions {
     std::map<std::string, atproto::Session> usable;
     std::map<std::string, std::string> unusable; ///< by DID: why; one that has neither has no session
+    std::set<std::string> stale;                 ///< where their repositories are was found out a while ago
+    std::map<std::string, std::pair<unsigned, std::chrono::seconds>> saved; ///< points left, and for how long, as written down last
 
     /// What keeps an identity from being written for; nullopt: nothing.
     [[nodiscard]] std::optional<std::string> problem(const std::string &did) const;
@@ -29,12 +31,16 @@ struct Sessions {
 void note_setback(std::int64_t instance, const std::string &target, const std::string &did, atproto::Answer answer,
                   const std::string &reason);
 
+/// In a transaction: what the next requests for these identities need, also after a restart.
+void note_use(std::int64_t instance, const std::string &target, const atproto::Context &context);
+[[nodiscard]] std::string over_text(const std::string &did);
+
 [[nodiscard]] outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting);
 /// The tables whose syncs ask for notifications, as an array of oids.
 [[nodiscard]] std::string telling(const std::vector<std::shared_ptr<Declared>> &declared);
 [[nodiscard]] outbox::Patience patience_of(const config::Target &declared);
 
-/// Renews sessions. A refresh token works once: there is one worker per database, what it got is written down before it is used, and an
+/// Renews sessions, and follows accounts that move. A refresh token works once: there is one worker per database, what it got is written down before it is used, and an
 /// answer that comes after somebody has signed in anew is dropped.
 class Keeper final {
 public:
@@ -45,6 +51,8 @@ public:
                                                  const std::vector<std::shared_ptr<Declared>> &syncs);
     /// False: not one of its tickets.
     [[nodiscard]] bool answer(http::Client::Ticket ticket, const http::Response &response);
+    /// Where are they by now? An answer from there has left it in doubt, or it is long since somebody asked.
+    void look_up(const std::set<std::string> &dids);
     void hurry() { look_at_ = {}; } ///< there may be something to do
 
 private:
@@ -58,6 +66,8 @@ private:
     };
     void ask(Renewal renewal);
     void settle(const Renewal &renewal, const http::Response &response);
+    void look_up_wanted(std::chrono::steady_clock::time_point now, const std::string &directory);
+    void settle(const std::string &did, const http::Response &response);
     [[nodiscard]] http::Access access_of(const Renewal &renewal) const;
 
     std::int64_t instance_;
@@ -66,6 +76,9 @@ private:
     http::Access access_;
     http::Limits limits_;
     std::map<http::Client::Ticket, Renewal> asked_;
+    std::map<http::Client::Ticket, std::string> lookups_; ///< by DID
+    std::set<std::string> wanted_;
+    std::map<std::string, std::chrono::steady_clock::time_point> looked_up_;
     std::chrono::steady_clock::time_point look_at_{};
 };
 

@@ -6,6 +6,7 @@
 #include "config/sync.hpp"
 #include "operate/backlog.hpp"
 #include "outbox/forgotten.hpp"
+#include "outbox/waiting.hpp"
 #include "pg/spi.hpp"
 #include "worker/shared.hpp"
 
@@ -72,6 +73,13 @@ void forget(std::int64_t instance, Oid table, const std::string &key)
             outbox::note_forgotten(instance, sync.target, table, sync.source.name, key, operate::event_id(xid, operate::hand_made, ++ordinal));
 }
 
+/// `key`: whose tables, blank, for which identity.
+void retry(std::int64_t instance, const std::string &key)
+{
+    const auto blank = key.find(' ');
+    (void) outbox::retry_waiting(instance, static_cast<Oid>(std::stoul(key.substr(0, blank))), key.substr(blank + 1));
+}
+
 struct Seen {
     int place;
     Oid table;
@@ -116,13 +124,13 @@ void make_wishes()
 Wish::Wish(Oid table, const std::string &key)
 {
     if (wishes == nullptr)
-        throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "nothing can be erased: no worker runs", "autosync is not in shared_preload_libraries.",
+        throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "this cannot be asked of a worker: none runs", "autosync is not in shared_preload_libraries.",
                           "Add it and restart the server."};
     if (key.size() > longest_wish)
         throw pg::Failure{ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the key is longer than " + std::to_string(longest_wish) + " bytes"};
     place_ = take_place(table, key);
     if (place_ < 0)
-        throw pg::Failure{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions have something erased at this moment", {}, "Try again."};
+        throw pg::Failure{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions ask this of the worker at this moment", {}, "Try again."};
     pg_atomic_fetch_add_u32(&wishes->asked, 1);
     wake(MyDatabaseId);
 }
@@ -155,12 +163,15 @@ bool grant_wishes(std::int64_t instance)
         try {
             pg::transaction([&] {
                 const pg::ActiveSnapshot snapshot;
-                forget(instance, seen.table, seen.key);
+                if (seen.table == InvalidOid)
+                    retry(instance, seen.key);
+                else
+                    forget(instance, seen.table, seen.key);
             });
             answer(seen, Wish::State::granted);
             granted = true;
         } catch (const pg::Error &error) {
-            pg::report(LOG, error.sqlstate(), "an entity could not be marked as forgotten", error.what());
+            pg::report(LOG, error.sqlstate(), seen.table == InvalidOid ? "what waits for a session could not be tried again" : "an entity could not be marked as forgotten", error.what());
             answer(seen, Wish::State::denied);
         }
     }

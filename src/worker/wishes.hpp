@@ -1,4 +1,5 @@
-// What a session asks of its database's worker for at once, whatever becomes of the transaction in which it asks: to forget an entity. Handed
+// What a session asks of its database's worker for at once, whatever becomes of the transaction in which it asks: to forget an entity, or
+// (table InvalidOid, key: role and DID) to try again what waits for a session. Handed
 // over in shared memory, since nothing that the session writes can be seen before it commits.
 #pragma once
 

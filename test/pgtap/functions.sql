@@ -41,7 +41,7 @@ INSERT INTO promised VALUES
 ('replay', 'target name, since timestamp with time zone', 'bigint'),
 ('resume', 'target name DEFAULT NULL::name', 'void'),
 ('retry', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),
-('retry_pending_syncs', 'did text, OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[]', 'record'),
+('retry_pending_syncs', 'did text, timeout interval DEFAULT ''00:00:30''::interval, OUT retried bigint, OUT succeeded bigint, OUT failed bigint, OUT errors text[]', 'record'),
 ('search', 'source regclass, target name, query text, k integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, OUT key text, OUT score double precision', 'SETOF'),
 ('stat_reset', 'target name DEFAULT NULL::name', 'void'),
 ('to_atp_record', 'source regclass, key text, target name DEFAULT NULL::name', 'jsonb'),

@@ -48,7 +48,7 @@ class Pds:
         self.script = script
         script("pds", "wipe")
         script("pds", "start")
-        environment = settings("pds", "env")
+        environment = self.settings = settings("pds", "env")
         self.url = environment["PDS_URL"]
         self.plc = environment["PLC_URL"]
         self.secret = environment["PDS_JWT_SECRET"]
@@ -64,6 +64,10 @@ class Pds:
 
     def wipe(self):
         self.script("pds", "wipe")
+
+    def move(self, did, url):
+        """In the directory of DIDs."""
+        self.script("pds", "move", did, url)
 
     def ask(self, method, body=None, token=None, **query):
         request = urllib.request.Request(self.url + "/xrpc/" + method + ("?" + urllib.parse.urlencode(query) if query else ""))

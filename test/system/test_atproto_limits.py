@@ -49,4 +49,11 @@ def test_the_hour_of_one_identity_is_over(database, limited):
     assert proxy.count("applyWrites", 429) == 0, "a batch that is too large would burn the rest"
     assert database.value("SELECT state FROM autosync.stat_targets") == "active"
     assert proxy.count("createSession") == 2, "nobody signs in per batch"
+    # A worker that comes new knows what is left: it does not try.
+    seen = len(proxy.seen)
+    database.execute("SELECT pg_terminate_backend(pid) FROM autosync.stat_workers")
+    database.execute("INSERT INTO notes SELECT 3000 + i, CASE WHEN i = 1 THEN %s ELSE %s END, 'after a restart' FROM generate_series(1, 5) i", other, busy)
+    wait_for(lambda: database.value(published, other) == 21)
+    wait_for(lambda: database.value("SELECT count(*) FROM autosync.exceptions WHERE key::int BETWEEN 3002 AND 3005") == 4)
+    assert len(proxy.seen) == seen + 1 and proxy.count("applyWrites", 429) == proxy.count("putRecord", 429) == 0
     proxy.close()

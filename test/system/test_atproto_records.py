@@ -112,7 +112,7 @@ def test_blobs_are_uploaded_once_and_referred_to(social, pds, proxy):
         CREATE FUNCTION card_to_record(cards) RETURNS jsonb LANGUAGE sql STABLE AS $$SELECT jsonb_build_object('text', $1.text, 'embed',
             jsonb_build_object('images', jsonb_build_array(jsonb_build_object('alt', 'a picture'))))$$""")
     social.execute("""SELECT autosync.add_sync('cards', 'social', '{"collection": "%s", "rkey": "key", "transform": "card_to_record",
-        "blob": {"picture": "embed.images[0].image", "sound": {"field": "sound", "type": "sound_type", "max_size": 1000}}}')""" % nsid)
+        "blob": {"picture": {"field": "embed.images[0].image", "max_size": 10000000}, "sound": {"field": "sound", "type": "sound_type", "max_size": 1000}}}')""" % nsid)
     social.execute("INSERT INTO cards VALUES (1, %s, 'one', %s, 'hello', 'audio/x-own'), (2, %s, 'no picture', NULL, NULL, NULL)", mine, psycopg2.Binary(PNG), mine)
     arrived(social)
     held = pds.records(mine, nsid)
@@ -147,8 +147,8 @@ def test_blobs_are_uploaded_once_and_referred_to(social, pds, proxy):
     social.execute("INSERT INTO cards VALUES (50, %s, 'too long', NULL, %s, 'audio/mpeg')", mine, psycopg2.Binary(b"x" * 1001))
     wait_for(lambda: social.value("SELECT count(*) FROM autosync.failed_events") == 1)
     assert social.value("SELECT last_error FROM autosync.failed_events") == 'field "sound" is a blob of 1001 bytes, and 1000 are allowed (max_size)'
-    social.execute("UPDATE cards SET sound = NULL, picture = %s WHERE id = 50", psycopg2.Binary(b"x" * 5242880 + b"y"))  # beyond what this server takes, and our default
-    wait_for(lambda: 'field "embed.images[0].image"' in (social.value("SELECT max(last_error) FROM autosync.failed_events") or ""))
+    social.execute("UPDATE cards SET sound = NULL, picture = %s WHERE id = 50", psycopg2.Binary(b"x" * 5242880 + b"y"))  # beyond what this server takes
+    wait_for(lambda: 'field "embed.images[0].image": PayloadTooLarge' in (social.value("SELECT max(last_error) FROM autosync.failed_events") or ""))
     assert [method for (method,) in social.execute("SELECT url FROM autosync.preview('cards', '2', 'social')")][0].endswith("putRecord")
     social.execute("DELETE FROM cards WHERE id = 50; ALTER SERVER social OPTIONS (DROP max_attempts)")
     wait_for(lambda: social.value("SELECT count(*) FROM autosync.exceptions") == 0)

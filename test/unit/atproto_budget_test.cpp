@@ -1,6 +1,8 @@
 // Points per identity: 5,000 an hour, 35,000 a day, less what a server says.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "atproto/budget.hpp"
 
 namespace autosync::atproto {
@@ -20,6 +22,21 @@ TEST(AtprotoBudget, LetsGoOfWhatIsOld)
     EXPECT_EQ(budget.next(3, start + 3min), start + 61min); // the first minute is old enough
     EXPECT_GE(budget.left(start + 61min), 1'800U);
     EXPECT_EQ(budget.left(start + 64min), 5'000U);
+}
+
+TEST(AtprotoBudget, TellsItsSuccessorWhatIsLeft)
+{
+    Budget budget;
+    EXPECT_TRUE(budget.fresh());
+    budget.spend(4'000, start);
+    EXPECT_FALSE(budget.fresh());
+    EXPECT_EQ(budget.outlook(start), (std::pair{1'000U, 3'600s}));
+    budget.correct(10, 90s, start);
+    EXPECT_EQ(budget.outlook(start + 30s), (std::pair{10U, 60s}));
+    Budget next;
+    next.correct(10, 60s, start);
+    EXPECT_EQ(next.left(start + 59s), 10U);
+    EXPECT_EQ(next.left(start + 61s), 5'000U);
 }
 
 TEST(AtprotoBudget, CountsADayToo)

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "atproto/base.hpp"
+#include "atproto/blob.hpp"
 #include "atproto/cid.hpp"
 #include "atproto/record.hpp"
 #include "atproto/syntax.hpp"
@@ -116,6 +117,33 @@ std::string problem(const char *text)
         return error.what();
     }
     return "";
+}
+
+TEST(AtprotoBlob, IsWhatItsBytesSay)
+{
+    EXPECT_EQ(content_type_of("\x89PNG\r\n\x1a\n…"), "image/png");
+    EXPECT_EQ(content_type_of("\xff\xd8\xff\xe0"), "image/jpeg");
+    EXPECT_EQ(content_type_of(std::string_view{"RIFF\0\0\0\0WEBPVP8 ", 16}), "image/webp");
+    EXPECT_EQ(content_type_of(std::string_view{"\0\0\0\x18" "ftypisom", 12}), "video/mp4");
+    EXPECT_EQ(content_type_of("RIFF"), "application/octet-stream");
+    EXPECT_EQ(content_type_of(""), "application/octet-stream");
+}
+
+TEST(AtprotoBlob, HasAPlaceInARecord)
+{
+    EXPECT_EQ(parse_place("a.b[2].c"), (Place{std::string{"a"}, std::string{"b"}, std::size_t{2}, std::string{"c"}}));
+    for (const auto *const wrong : {"", ".a", "a.", "[0]", "a[x]", "a[0", "a]", "a[100]", "a$b"})
+        EXPECT_THROW((void)parse_place(wrong), std::invalid_argument) << wrong;
+    const Blob blob{"x", "image/png", raw_cid_of("x"), "x"};
+    auto record = nlohmann::json::parse(R"({"list": [{"alt": "a"}], "text": "t"})");
+    place_blob(record, parse_place("list[0].image"), blob);
+    EXPECT_EQ(record["list"][0]["image"]["ref"]["$link"], blob.cid);
+    for (const auto *const wrong : {"list[2]", "text", "text.x", "list.x"})
+        EXPECT_THROW(place_blob(record, parse_place(wrong), blob), std::invalid_argument) << wrong;
+    auto other = blob;
+    other.type = "image/gif";
+    retype_references(record, other);
+    EXPECT_EQ(record["list"][0]["image"]["mimeType"], "image/gif");
 }
 
 TEST(AtprotoRecord, IsCompleted)

@@ -112,6 +112,14 @@ TEST(AtprotoAnswer, TellsWhoseTroubleItIs)
     EXPECT_EQ(read_answer(answer(400, R"({"error":"InvalidRequest","message":"bad"})")).message, "InvalidRequest: bad");
 }
 
+TEST(AtprotoAnswer, TellsAnAccountFromItsSession)
+{
+    EXPECT_EQ(account_state("AccountDeactivated: Account is deactivated"), "deactivated");
+    EXPECT_EQ(account_state("AccountTakedown: Account has been taken down"), "taken_down");
+    EXPECT_EQ(account_state("takendown"), "taken_down");
+    EXPECT_EQ(account_state("ExpiredToken: Token has been revoked"), "revoked");
+}
+
 TEST(AtprotoAnswer, KnowsWhenALimitEnds)
 {
     auto limited = answer(429, R"({"error":"RateLimitExceeded"})");
@@ -148,7 +156,9 @@ TEST(AtprotoSession, AsksWhereItShould)
     EXPECT_EQ(refresh_oauth("http://h/token", "https://c/a b", "r+").body, "grant_type=refresh_token&client_id=https%3A%2F%2Fc%2Fa%20b&refresh_token=r%2B");
     EXPECT_EQ(did_document_url("did:plc:abc", "https://plc.directory"), "https://plc.directory/did:plc:abc");
     EXPECT_EQ(did_document_url("did:web:example.com", "x"), "https://example.com/.well-known/did.json");
-    EXPECT_EQ(did_document_url("did:web:localhost%3A80", "x"), "");
+    EXPECT_EQ(did_document_url("did:web:example.com%3A80", "x"), "");
+    EXPECT_EQ(did_document_url("did:web:localhost%3A80", "x"), "http://localhost:80/.well-known/did.json");
+    EXPECT_EQ(did_document_url("did:web:localhost%3A80%2Fx", "x"), "");
     EXPECT_EQ(did_document_url("did:key:abc", "x"), "");
     EXPECT_EQ(expiry_of("no token"), 0);
 }
