@@ -212,14 +212,15 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
     if (!alone)
         remember_row(spec, trigger, operation, changes);
     const auto columns = static_cast<std::uint8_t>(spec.key.size());
-    const auto note = [&](const outbox::PackedEvent &event) {
-        const Buffer::Index entry = changes.add(level, topic, event);
-        if (!alone)
-            last_row->entries.push_back(entry);
-    };
+    Buffer::Index former = 0;
     if (row.rekeyed)
-        note({Operation::remove, true, columns, view(old_key), {}});
-    note({operation, removes, columns, view(key), row.has_changes ? view(changed) : std::string_view{}});
+        former = changes.add(level, topic, {Operation::remove, true, columns, view(old_key), {}});
+    const Buffer::Index entry = changes.add(level, topic, {operation, removes, columns, view(key), row.has_changes ? view(changed) : std::string_view{}});
+    if (!alone) {
+        if (row.rekeyed)
+            last_row->entries.push_back(former);
+        last_row->entries.push_back(entry);
+    }
     noted();
 }
 
@@ -269,14 +270,15 @@ void capture(const TriggerData &trigger)
         return;
     if (operation == Operation::truncate)
         note_truncate(spec, RelationGetRelid(trigger.tg_relation));
-    else if (!TRIGGER_FIRED_FOR_ROW(trigger.tg_event) || !TRIGGER_FIRED_AFTER(trigger.tg_event))
-        return;
-    else if (operation == Operation::remove && spec.removes != nullptr) {
-        const auto condition = spec.removes;
-        const bool removes = condition->holds(trigger.tg_trigtuple, RelationGetDescr(trigger.tg_relation));
-        note_row(spec_of(trigger), trigger, operation, removes); // looked up again: what the condition calls may have made it anew
-    } else {
-        note_row(spec, trigger, operation, false);
+    else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event)) {
+        Spec *current = &spec;
+        bool removes = false;
+        if (operation == Operation::remove && spec.removes != nullptr) {
+            const auto condition = spec.removes;
+            removes = condition->holds(trigger.tg_trigtuple, RelationGetDescr(trigger.tg_relation));
+            current = &spec_of(trigger); // looked up again: what the condition calls may have made it anew
+        }
+        note_row(*current, trigger, operation, removes);
     }
 }
 
