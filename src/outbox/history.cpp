@@ -152,6 +152,12 @@ void analyze(int segment, std::int64_t bytes)
 
 void forget_ended_exceptions(std::int64_t instance)
 {
+    constexpr int pause = 60'000; // milliseconds
+    static TimestampTz last = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    if (!TimestampDifferenceExceeds(last, now, pause))
+        return;
+    last = now;
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         pg::execute("DELETE FROM autosync.exceptions WHERE ctid = ANY (ARRAY(SELECT ctid FROM autosync.exceptions WHERE instance = $1::int8"
