@@ -47,5 +47,7 @@ endif
 override with_llvm = no
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+# What newer servers are built with and g++ does not know for C++.
+override CXXFLAGS := $(filter-out -fexcess-precision=standard -Wmissing-variable-declarations,$(CXXFLAGS))
 -include $(OBJS:.o=.d)
 endif

@@ -123,7 +123,7 @@ std::optional<Connection> load_connection(const std::string &name, Oid user)
     const Oid owner = server->owner;
     connection.trusted = pg::call([owner] { return superuser_arg(owner); });
     const Oid id = server->serverid;
-    if (OidIsValid(user) && pg::call([=] { return pg_foreign_server_aclcheck(id, user, ACL_USAGE) != ACLCHECK_OK; }))
+    if (OidIsValid(user) && pg::call([=] { return object_aclcheck(ForeignServerRelationId, id, user, ACL_USAGE) != ACLCHECK_OK; }))
         connection.problem = "role \"" + role_name(user) + "\" lacks the USAGE privilege on foreign server \"" + name + "\"";
     return connection;
 }

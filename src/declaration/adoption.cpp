@@ -48,7 +48,7 @@ void begin_instance(const std::string &id)
 
 bool owns_database()
 {
-    return pg::call([] { return pg_database_ownercheck(MyDatabaseId, GetUserId()); });
+    return pg::call([] { return object_ownercheck(DatabaseRelationId, MyDatabaseId, GetUserId()); });
 }
 
 void adopt()

@@ -62,7 +62,7 @@ Oid usable_target(const std::string &target)
                    "Create it with autosync.add_target() or CREATE SERVER.");
         return InvalidOid;
     }
-    if (pg::call([server] { return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE) != ACLCHECK_OK; }))
+    if (pg::call([server] { return object_aclcheck(ForeignServerRelationId, server, GetUserId(), ACL_USAGE) != ACLCHECK_OK; }))
         pg::report(WARNING, ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for foreign server " + target, {},
                    "Nothing is delivered until USAGE is granted.");
     return server;

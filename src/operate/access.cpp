@@ -12,7 +12,7 @@ namespace {
 
 void require_usage(Oid server, const std::string &name)
 {
-    if (pg::call([server] { return pg_foreign_server_aclcheck(server, GetUserId(), ACL_USAGE); }) != ACLCHECK_OK)
+    if (pg::call([server] { return object_aclcheck(ForeignServerRelationId, server, GetUserId(), ACL_USAGE); }) != ACLCHECK_OK)
         throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for foreign server " + name};
 }
 
@@ -20,7 +20,7 @@ void require_usage(Oid server, const std::string &name)
 
 bool owns_table(Oid table)
 {
-    return pg::call([table] { return pg_class_ownercheck(table, GetUserId()); });
+    return pg::call([table] { return object_ownercheck(RelationRelationId, table, GetUserId()); });
 }
 
 void require_table(Oid table)
@@ -63,7 +63,7 @@ void require_server_usage(const std::string &name)
 Oid require_target_owner(const std::string &name)
 {
     const Oid server = require_target(name);
-    if (!pg::call([server] { return pg_foreign_server_ownercheck(server, GetUserId()); }))
+    if (!pg::call([server] { return object_ownercheck(ForeignServerRelationId, server, GetUserId()); }))
         throw pg::Failure{ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of foreign server " + name};
     return server;
 }

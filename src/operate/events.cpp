@@ -45,7 +45,7 @@ public:
         if (fresh)
             found->second = pg::call([table, caller = caller_] {
                 return superuser_arg(caller) || has_privs_of_role(caller, ROLE_PG_READ_ALL_DATA) ||
-                       (get_rel_name(table) != nullptr && pg_class_ownercheck(table, caller));
+                       (get_rel_name(table) != nullptr && object_ownercheck(RelationRelationId, table, caller));
             });
         return found->second;
     }

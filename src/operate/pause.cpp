@@ -19,7 +19,7 @@ std::vector<std::string> owned_targets(const std::optional<std::string> &target)
     std::vector<std::string> owned;
     for (const auto &name : config::target_names()) {
         const char *const text = name.c_str();
-        if (pg::call([text] { return pg_foreign_server_ownercheck(get_foreign_server_oid(text, false), GetUserId()); }))
+        if (pg::call([text] { return object_ownercheck(ForeignServerRelationId, get_foreign_server_oid(text, false), GetUserId()); }))
             owned.push_back(name);
     }
     return owned;

@@ -176,7 +176,7 @@ std::string problem_of(const config::Sync &sync, const config::Target &target)
         return target.problem;
     const Oid server = target.server;
     const Oid owner = sync.owner;
-    const bool usable = pg::call([server, owner] { return pg_foreign_server_aclcheck(server, owner, ACL_USAGE); }) == ACLCHECK_OK;
+    const bool usable = pg::call([server, owner] { return object_aclcheck(ForeignServerRelationId, server, owner, ACL_USAGE); }) == ACLCHECK_OK;
     return usable ? "" : "the owner of the table has no USAGE privilege on the target";
 }
 

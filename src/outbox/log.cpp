@@ -52,7 +52,7 @@ LogScan open_log(Oid log, Snapshot snapshot)
     opened.table = table_open(log, AccessShareLock);
     List *const indexes = RelationGetIndexList(opened.table);
     opened.index = index_open(linitial_oid(indexes), AccessShareLock);
-    opened.scan = index_beginscan(opened.table, opened.index, snapshot, sought, 0);
+    opened.scan = index_beginscan(opened.table, opened.index, snapshot, nullptr, sought, 0);
     opened.slot = table_slot_create(opened.table, nullptr);
     list_free(indexes);
     return opened;

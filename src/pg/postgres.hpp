@@ -120,6 +120,8 @@ extern "C" {
 #include "utils/xid8.h"
 }
 
+#include "pg/versions.hpp"
+
 // c.h and port.h define these as macros; they break <algorithm>, nlohmann and friends.
 #undef Min
 #undef Max

@@ -99,7 +99,7 @@ bool owns(Oid database)
 #if PG_VERSION_NUM >= 160000
         return object_ownercheck(DatabaseRelationId, database, GetUserId());
 #else
-        return pg_database_ownercheck(database, GetUserId());
+        return object_ownercheck(DatabaseRelationId, database, GetUserId());
 #endif
     });
 }

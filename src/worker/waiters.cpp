@@ -31,7 +31,7 @@ Size size_of_line() { return sizeof(Waiter) * static_cast<Size>(MaxBackends); }
 
 Waiter *mine() noexcept
 {
-    return line == nullptr || MyProc == nullptr || MyProc->pgprocno >= MaxBackends ? nullptr : &waiters[MyProc->pgprocno];
+    return line == nullptr || MyProc == nullptr || number_of(MyProc) >= MaxBackends ? nullptr : &waiters[number_of(MyProc)];
 }
 
 /// A waiter as it was seen, and where.
