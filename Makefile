@@ -1,11 +1,13 @@
 # Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
-TASKS = check demo bench setup docs compile_commands format tidy
+TASKS = check check-versions demo bench setup docs compile_commands format tidy
 
 ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
 .PHONY: $(TASKS)
 
 check: setup
 	scripts/check
+check-versions: setup
+	scripts/versions check
 demo: setup
 	scripts/demo
 bench: setup
@@ -47,7 +49,8 @@ endif
 override with_llvm = no
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
-# What newer servers are built with and g++ does not know for C++.
+# Newer servers are built with what an older gcc, or g++, does not know.
+override CFLAGS := $(filter-out -Wmissing-variable-declarations,$(CFLAGS))
 override CXXFLAGS := $(filter-out -fexcess-precision=standard -Wmissing-variable-declarations,$(CXXFLAGS))
 -include $(OBJS:.o=.d)
 endif

@@ -15,12 +15,12 @@ CREATE DOMAIN positive AS numeric CHECK (value > 0);
 CREATE TABLE things (
     id int PRIMARY KEY, small int2, big int8, number numeric, price numeric(10, 2), single float4, double float8, flag bool,
     word text, fixed char(4), short varchar(3), tag name, note json, data jsonb, bytes bytea, day date, at timestamp, instant timestamptz, "time" time, timez timetz,
-    span interval, ints int[], grid int[], texts text[], moment timestamptz[], feeling mood, both_ pair, range int4range, amount positive, net inet, code uuid, bits bit(3), doc xml, doubled int GENERATED ALWAYS AS (id * 2) STORED
+    span interval, ints int[], grid int[], texts text[], moment timestamptz[], feeling mood, both_ pair, range int4range, amount positive, net inet, code uuid, bits bit(3), doubled int GENERATED ALWAYS AS (id * 2) STORED
 );
 SELECT autosync.add_sync('things', 'try', backfill => false);
 INSERT INTO things VALUES (1, -32768, 9007199254740993, 1.500, 12.50, 0.1, 0.1, true,
     E'line\n"quoted" \\ \u00e9 \U0001F600', 'ab', 'abc', 'n', '{"b": 1,  "a": [1.0]}', '{"b": 1, "a": 1e2}', '\x00ff10', '2024-02-29', '2024-02-29 12:34:56.789', '2024-02-29 12:34:56.789+02', '12:34:56.5', '12:34:56+02',
-    '1 day 02:03:04', '{1,2,3}', '{{1,2},{3,4}}', '{a,"b c",NULL}', '{2024-01-01 00:00+00}', 'ok', '(1,x)', '[1,5)', 7.10, '10.0.0.0/8', '550e8400-e29b-41d4-a716-446655440000', B'101', '<a/>');
+    '1 day 02:03:04', '{1,2,3}', '{{1,2},{3,4}}', '{a,"b c",NULL}', '{2024-01-01 00:00+00}', 'ok', '(1,x)', '[1,5)', 7.10, '10.0.0.0/8', '550e8400-e29b-41d4-a716-446655440000', B'101');
 INSERT INTO things (id, big, number, single, double, day, at, instant, word, ints)
     VALUES (2, -9223372036854775808, '1e400', 'NaN', '-Infinity', '0044-03-15 BC', 'infinity', '12024-01-01 00:00+00', '', '{}'),
            (3, 0, 'NaN', '-0', '-0', '-infinity', '12024-01-01 01:02:03', '-infinity', NULL, NULL),
@@ -66,19 +66,14 @@ RESET bytea_output;
 RESET extra_float_digits;
 SELECT key, operation FROM arrived WHERE source = 'values.keys';
 
--- a key of another scale is the same entity; one that differs only for its text is another
+-- a key of another scale is the same entity
 CREATE TABLE scales (k numeric PRIMARY KEY, v int);
-CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-CREATE TABLE letters (k text COLLATE anycase PRIMARY KEY, v int);
 SELECT autosync.add_sync('scales', 'try', backfill => false);
-SELECT autosync.add_sync('letters', 'try', backfill => false);
 INSERT INTO scales VALUES (1.0, 1);
-INSERT INTO letters VALUES ('Abc', 1);
 SELECT autosync.wait_delivered('try');
 UPDATE scales SET k = 1.00, v = 2;
-UPDATE letters SET k = 'aBC', v = 2;
 SELECT autosync.wait_delivered('try');
-SELECT source, key, operation, document ->> 'v' AS v FROM arrived WHERE source IN ('values.scales', 'values.letters') ORDER BY source, key COLLATE "C";
+SELECT source, key, operation, document ->> 'v' AS v FROM arrived WHERE source = 'values.scales' ORDER BY source, key COLLATE "C";
 
 DROP EXTENSION autosync CASCADE;
 SET client_min_messages = error;
