@@ -93,6 +93,8 @@ Reading read_answer(const http::Response &response)
     const auto text = member("message").empty() ? member("error_description") : member("message");
     reading.answer = judge(response, reading.error);
     reading.message = reading.error.empty() ? "HTTP status " + std::to_string(response.status) : reading.error + (text.empty() ? "" : ": " + text);
+    if (reading.error == "ScopeMissingError") // of this collection: the session may be good for others
+        reading.message += "; sign in with a session that has it, then call autosync.retry()";
     if (reading.answer == Answer::limited)
         reading.retry_after = response.retry_after ? response.retry_after : reading.reset ? reading.reset : std::optional{default_pause};
     return reading;

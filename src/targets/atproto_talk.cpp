@@ -67,8 +67,11 @@ Verdict Talk::trouble(const Reading &reading) const
     case Answer::done:
         verdict.outcome = Outcome::delivered;
         break;
-    case Answer::expired:
     case Answer::revoked:
+        if (autosync::atproto::account_state(reading.message) == "revoked") // no time mends it
+            verdict.message = "sign in anew with autosync.atp_login(); " + reading.message;
+        [[fallthrough]];
+    case Answer::expired:
     case Answer::nonce:
         verdict.outcome = Outcome::unauthenticated;
         break;

@@ -43,9 +43,9 @@ class Key:
 
 class Client:
     redirect = "http://127.0.0.1/callback"
-    scope = "atproto transition:generic"
 
-    def __init__(self, pds, folder):
+    def __init__(self, pds, folder, scope="atproto transition:generic"):
+        self.scope = scope
         self.issuer = pds.url.replace("127.0.0.1", "localhost")  # as the server calls itself
         self.address = urllib.parse.urlsplit(pds.url).netloc
         self.key = Key(folder)

@@ -94,6 +94,33 @@ def test_sessions_of_oauth_deliver_with_proofs(people, home, tmp_path):
     people.execute("SELECT autosync.atp_logout(%s)", did)
 
 
+def test_a_session_without_the_scope_to_write_says_what_it_lacks(people, home, tmp_path):
+    """Who consented to being known alone has not consented to being written for."""
+    did, client = home.dids[0], Client(home, tmp_path, "atproto")
+
+    def hand_over(of):
+        session = of.session(home.accounts[0])
+        people.execute("SELECT autosync.atp_set_session(%s, 'people', %s, %s, %s, %s, %s, expires_at => now() + interval '50 min')",
+                       did, session["access_token"], session["refresh_token"], of.key.pem, of.issuer + "/oauth/token", of.id)
+
+    hand_over(client)
+    people.execute("INSERT INTO notes VALUES (5, %s, 'out of scope'), (6, %s, 'of somebody with all rights')", did, home.dids[1])
+    login(people, home, 1)
+    wait_for(lambda: people.value("SELECT count(*) FROM autosync.failed_events WHERE entity_id = '5'") == 1)
+    error = people.value("SELECT last_error FROM autosync.failed_events")
+    assert error.startswith('ScopeMissingError: Missing required scope "repo:%s?action=create"' % NOTE) and "sign in with a session that has it, then call autosync.retry()" in error
+    wait_for(lambda: texts(home, home.dids[1]).get("6") == "of somebody with all rights")
+    assert state(people, did)[0] == "active", "it may write to other collections"
+    assert people.value("SELECT state FROM autosync.stat_targets") == "active" and "5" not in texts(home, did)
+    hand_over(Client(home, tmp_path))
+    people.execute("SELECT autosync.retry('people')")
+    people.wait_delivered("people", 30)
+    assert texts(home, did)["5"] == "out of scope"
+    people.execute("DELETE FROM notes WHERE id = 6")
+    people.wait_delivered("people", 30)
+    people.execute("SELECT autosync.atp_logout(%s)", did)
+
+
 def test_an_account_that_moves_is_followed(people, home):
     """The other server is the same one under another address, so that it takes the session."""
     did, other = home.dids[1], Proxy(home)
@@ -249,3 +276,22 @@ def test_a_restored_database_goes_on_with_its_records(people, home, server):
     finally:
         people.execute("SELECT autosync.resume('people')")
         script("postgres", "run", "dropdb", "--force", restored)
+
+
+def test_an_account_that_is_no_more_waits_for_somebody(people, home):
+    gone = home.ask("com.atproto.server.createAccount", {"handle": "gone.test", "email": "gone@test.invalid", "password": "password-gone"})["did"]
+    login(people, home, 1)
+    people.execute("SELECT autosync.atp_login(%s, 'password-gone', 'people')", gone)
+    people.execute("INSERT INTO notes VALUES (25, %s, 'still there')", gone)
+    people.wait_delivered("people", 30)
+    admin = base64.b64encode(b"admin:" + home.settings["PDS_ADMIN_PASSWORD"].encode()).decode()
+    urllib.request.urlopen(urllib.request.Request(home.url + "/xrpc/com.atproto.admin.deleteAccount", json.dumps({"did": gone}).encode(),
+                                                  {"Authorization": "Basic " + admin, "Content-Type": "application/json"}), timeout=30).read()
+    people.execute("UPDATE notes SET text = 'too late' WHERE id = 25; INSERT INTO notes VALUES (26, %s, 'of somebody else')", home.dids[1])
+    wait_for(lambda: pending(people, gone) == 1)
+    wait_for(lambda: texts(home, home.dids[1]).get("26") == "of somebody else")
+    status, _, error = state(people, gone)
+    assert status == "revoked" and error == "AccountNotFound: Account not found"
+    reason = people.value("SELECT last_error FROM autosync.pending_syncs WHERE did = %s", gone)
+    assert "sign in anew with autosync.atp_login()" in reason and "AccountNotFound" in reason
+    assert people.value("SELECT count(*) FROM autosync.failed_events") == 0 and people.value("SELECT state FROM autosync.stat_targets") == "active"
