@@ -20,12 +20,6 @@ constexpr const char *own = " AND (SELECT pg_has_role($2::oid, c.relowner, 'USAG
 constexpr const char *tried = " AND EXISTS (SELECT FROM autosync.atp_store AS s WHERE s.instance = x.instance AND s.target = x.target AND s.did = x.did"
                               " AND s.status <> 'revoked')";
 
-milliseconds duration(const Interval &interval)
-{
-    constexpr std::int64_t day = 86'400'000;
-    return milliseconds{std::clamp<std::int64_t>(interval.time / 1000 + interval.day * day + interval.month * 30 * day, 0, 365 * day)};
-}
-
 void rest()
 {
     pg::call([] {
@@ -107,7 +101,7 @@ AUTOSYNC_SQL(autosync_retry_pending_syncs)
 {
     operate::require_arguments(fcinfo, {"did", "timeout"});
     operate::Retry retry{pg::text_argument(fcinfo, 0), GetUserId()};
-    return operate::one_row(fcinfo, retry.within(operate::duration(*DatumGetIntervalP(fcinfo->args[1].value))));
+    return operate::one_row(fcinfo, retry.within(pg::duration_argument(fcinfo, 1)));
 }
 
 AUTOSYNC_SQL(autosync_cleanup_pending_syncs)

@@ -70,12 +70,6 @@ std::string leftover(const config::Sync &sync)
     return config::kind_of_server(require_target(sync.target)) == "neo4j" ? "its key stays as a tombstone for 24 hours, and as long as other rows refer to it" : "";
 }
 
-milliseconds duration(const Interval &interval)
-{
-    constexpr std::int64_t day = 86'400'000;
-    return milliseconds{interval.time / 1000 + interval.day * day + interval.month * 30 * day};
-}
-
 } // namespace
 
 } // namespace autosync::operate
@@ -88,7 +82,7 @@ AUTOSYNC_SQL(autosync_forget)
     require_arguments(fcinfo, {"source", "key", "timeout"});
     const Oid source = DatumGetObjectId(fcinfo->args[0].value);
     const std::string given = pg::text_argument(fcinfo, 1);
-    const auto timeout = std::clamp<milliseconds>(duration(*DatumGetIntervalP(fcinfo->args[2].value)), milliseconds{0}, std::chrono::hours{24 * 365});
+    const auto timeout = pg::duration_argument(fcinfo, 2);
     require_table(source);
     const auto targets = targets_of_source(source, std::nullopt);
     std::vector<config::Sync> syncs;

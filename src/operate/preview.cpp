@@ -1,25 +1,14 @@
 // preview(): exactly what would be sent for one entity, without sending it.
 
-#include "config/sync.hpp"
-#include "config/target.hpp"
 #include "operate/access.hpp"
-#include "operate/key.hpp"
+#include "operate/entity.hpp"
 #include "operate/rows.hpp"
 #include "targets/target.hpp"
 #include "worker/lone_record.hpp"
-#include "worker/read.hpp"
 
 namespace autosync::operate {
 
 namespace {
-
-/// From UTF-8, in which targets are spoken to, to the database's encoding.
-std::string to_server(const std::string &text)
-{
-    const char *const raw = text.c_str();
-    const auto size = static_cast<int>(text.size());
-    return pg::call([raw, size] { return pg_any_to_server(raw, size, PG_UTF8); });
-}
 
 std::string json_string(const std::string &text)
 {
@@ -45,7 +34,7 @@ std::string headers_json(const http::Request &request, const http::Access &acces
         add("Authorization", access.bearer_token.empty() ? "Basic ***" : "Bearer ***");
     for (const auto &header : access.secret_headers)
         add(header.first, "***");
-    return to_server(text + "}");
+    return from_utf8(text + "}");
 }
 
 std::vector<targets::Planned> plan(const config::Target &target, const config::Sync &sync, const mapping::Change &change, const std::string &key)
@@ -76,42 +65,16 @@ using namespace autosync;
 
 AUTOSYNC_SQL(autosync_preview)
 {
-    operate::require_arguments(fcinfo, {"source", "key", "target"});
-    const Oid source = DatumGetObjectId(fcinfo->args[0].value);
-    const std::string key_text = pg::text_argument(fcinfo, 1);
-    const std::string name = pg::name_argument(fcinfo, 2);
-    operate::require_table(source);
-    (void) operate::require_target_usage(name);
+    const auto entity = operate::entity_of(fcinfo);
     operate::Rows rows{fcinfo};
-    (void) operate::targets_of_source(source, name);
-    const auto sync = config::load_sync(source, name);
-    const auto target = sync ? config::load_target(name, sync->owner) : std::nullopt;
-    if (!target)
+    if (!entity)
         PG_RETURN_VOID();
-    if (!sync->problem.empty())
-        throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "table " + operate::source_name(source) + " cannot be delivered as declared", sync->problem};
-    const auto key = operate::parse_key(*sync, key_text);
-
-    worker::Reader reader{*sync};
-    const worker::Wanted wanted[] = {{key.text, key.columns}};
-    std::size_t done = 0;
-    const auto read_row = [&] {
-        try {
-            return reader.read_keys(wanted, std::size_t{1} << 30, &done);
-        } catch (const worker::SyncTrouble &trouble) {
-            throw pg::Failure{trouble.sqlstate(), trouble.what()};
-        }
-    };
-    auto read = read_row();
-    auto &row = read.at(0);
-    if (!row.problem.empty())
-        throw pg::Failure{ERRCODE_FDW_ERROR, "this row cannot be delivered", row.problem};
+    auto row = operate::read_now(*entity);
     if (row.skip)
         PG_RETURN_VOID(); // nothing would be sent
     row.change.source = 0;
-    for (const auto &planned : operate::plan(*target, *sync, row.change, key.text))
-        rows.add({planned.request.method, operate::to_server(planned.request.url),
-                  operate::headers_json(planned.request, target->description.access_to(planned.request)),
-                  operate::to_server(planned.request.body)});
+    for (const auto &planned : operate::plan(entity->target, entity->sync, row.change, entity->key.text))
+        rows.add({planned.request.method, operate::from_utf8(planned.request.url),
+                  operate::headers_json(planned.request, entity->target.description.access_to(planned.request)), operate::from_utf8(planned.request.body)});
     PG_RETURN_VOID();
 }

@@ -87,4 +87,11 @@ pg::Cell time_text(TimestampTz time)
 
 pg::Cell text_or_null(std::string_view text) { return text.empty() ? pg::Cell{} : pg::Cell{text}; }
 
+std::string from_utf8(const std::string &text)
+{
+    const char *const raw = text.c_str();
+    const auto size = static_cast<int>(text.size());
+    return pg::call([raw, size] { return pg_any_to_server(raw, size, PG_UTF8); });
+}
+
 } // namespace autosync::operate

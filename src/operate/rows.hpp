@@ -36,5 +36,7 @@ private:
 [[nodiscard]] pg::Cell time_text(TimestampTz time);
 /// NULL for an empty text.
 [[nodiscard]] pg::Cell text_or_null(std::string_view text);
+/// From UTF-8, in which targets are spoken to, to the database's encoding.
+[[nodiscard]] std::string from_utf8(const std::string &text);
 
 } // namespace autosync::operate

@@ -123,12 +123,6 @@ bool wait_for(const std::string &instance, const std::vector<std::string> &targe
     }
 }
 
-milliseconds duration(const Interval &interval)
-{
-    constexpr std::int64_t day = 86'400'000;
-    return milliseconds{interval.time / 1000 + interval.day * day + interval.month * 30 * day};
-}
-
 } // namespace
 
 } // namespace autosync::operate
@@ -140,9 +134,7 @@ AUTOSYNC_SQL(autosync_wait_delivered)
     if (fcinfo->args[1].isnull)
         throw pg::Failure{ERRCODE_NULL_VALUE_NOT_ALLOWED, "timeout must not be null"};
     const auto target = operate::optional_name(fcinfo, 0);
-    const auto timeout = operate::duration(*DatumGetIntervalP(fcinfo->args[1].value));
-    // Far beyond any wait, so that adding it to the clock's time cannot overflow.
-    const auto end = operate::Clock::now() + std::clamp<operate::milliseconds>(timeout, operate::milliseconds{0}, std::chrono::hours{24 * 365});
+    const auto end = operate::Clock::now() + pg::duration_argument(fcinfo, 1);
     if (target)
         (void) operate::require_target(*target);
     const auto targets = target ? std::vector<std::string>{*target} : config::target_names();

@@ -1,5 +1,6 @@
 #include "pg/spi.hpp"
 
+#include <algorithm>
 #include <exception>
 
 namespace autosync::pg {
@@ -120,6 +121,14 @@ std::string quote_string(std::string_view text)
 std::string text_argument(FunctionCallInfo fcinfo, int index)
 {
     return call([=] { return text_to_cstring(DatumGetTextPP(fcinfo->args[index].value)); });
+}
+
+std::chrono::milliseconds duration_argument(FunctionCallInfo fcinfo, int index)
+{
+    constexpr std::int64_t day = 86'400'000;
+    const auto *const interval = DatumGetIntervalP(fcinfo->args[index].value);
+    const auto days = std::int64_t{interval->day} + std::int64_t{interval->month} * 30;
+    return std::chrono::milliseconds{std::clamp<std::int64_t>(interval->time / 1000 + days * day, 0, 365 * day)};
 }
 
 std::string name_argument(FunctionCallInfo fcinfo, int index) { return NameStr(*DatumGetName(fcinfo->args[index].value)); }

@@ -1,6 +1,7 @@
 // Small SQL from C++: text in, text out. For whatever is not on a hot path.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ private:
 [[nodiscard]] std::string quote_qualified(std::string_view schema, std::string_view name);
 [[nodiscard]] std::string quote_string(std::string_view text);
 [[nodiscard]] std::string text_argument(FunctionCallInfo fcinfo, int index); ///< text or name
+/// An interval of at most a year, not below zero; a month is 30 days.
+[[nodiscard]] std::chrono::milliseconds duration_argument(FunctionCallInfo fcinfo, int index);
 [[nodiscard]] std::string name_argument(FunctionCallInfo fcinfo, int index);
 [[nodiscard]] Datum text_datum(std::string_view text); ///< palloc'd text
 
