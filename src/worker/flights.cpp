@@ -148,7 +148,8 @@ void Runner::land(TimePoint now)
         news_ = news_ || !flight_->context->doubtful.empty();
     }
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
-    if (flight_->target.kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
+    const auto *const kind = flight_->target.kind; // none when no row of any sync was to be sent
+    if (kind != nullptr && kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
             const pg::ActiveSnapshot snapshot;
             news_ = release_children(desk_.instance, target_) || news_;

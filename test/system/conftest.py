@@ -162,6 +162,10 @@ def server(private_folders):
     yield server
     # The server's log stays behind for whoever asks why a test failed.
     server.stop("immediate")
+    # The launcher starts a crashed worker again, so that a test may pass all the same.
+    log = (pathlib.Path(server.environment["PGHOST"]) / "server.log").read_text(encoding="utf-8", errors="replace")
+    crashes = [line for line in log.splitlines() if "was terminated by signal" in line and "signal 9" not in line]
+    assert crashes == []
 
 
 @pytest.fixture(scope="session")
