@@ -45,15 +45,7 @@ public:
     {
         const std::size_t first = tail_only && !frames_.empty() ? frames_.back().first_entry : 0;
         writer_.clear(); // an error may have left something
-        for (std::size_t i = first; i < entries_.size(); ++i) {
-            const Entry &entry = entries_[i];
-            if (!writer_.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
-                write(writer_.take(captured_at));
-                (void) writer_.add(entry.topic, topics_[entry.topic].packed, packed(entry));
-            }
-        }
-        if (!writer_.empty())
-            write(writer_.take(captured_at));
+        pack(writer_, first, captured_at, write);
         shrink(first, first < entries_.size() ? entries_[first].offset : arena_.size());
     }
 
@@ -62,14 +54,7 @@ public:
     void copy(std::int64_t captured_at, Write &&write) const
     {
         outbox::ChunkWriter writer;
-        for (const Entry &entry : entries_) {
-            if (!writer.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
-                write(writer.take(captured_at));
-                (void) writer.add(entry.topic, topics_[entry.topic].packed, packed(entry));
-            }
-        }
-        if (!writer.empty())
-            write(writer.take(captured_at));
+        pack(writer, 0, captured_at, write);
     }
 
 private:
@@ -92,6 +77,19 @@ private:
         std::size_t first_entry;
     };
 
+    template <typename Write>
+    void pack(outbox::ChunkWriter &writer, std::size_t first, std::int64_t captured_at, Write &&write) const
+    {
+        for (std::size_t i = first; i < entries_.size(); ++i) {
+            const Entry &entry = entries_[i];
+            if (!writer.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
+                write(writer.take(captured_at));
+                (void) writer.add(entry.topic, topics_[entry.topic].packed, packed(entry));
+            }
+        }
+        if (!writer.empty())
+            write(writer.take(captured_at));
+    }
     [[nodiscard]] outbox::PackedEvent packed(const Entry &entry) const;
     [[nodiscard]] std::size_t find(TopicId topic, std::string_view key, std::uint32_t hash) const;
     [[nodiscard]] std::uint32_t hash_of(TopicId topic, std::string_view key) const;

@@ -32,20 +32,12 @@ struct Refreshing {
     std::vector<Parent> parents;
 };
 
-using Cache = std::map<Oid, std::unique_ptr<Refreshing>>;
+using Cache = std::map<Oid, std::shared_ptr<const Refreshing>>;
 Cache *cache = nullptr; // per session; never destroyed
 bool stale = false;
 
 void forget_relation(Datum, Oid) { stale = true; }
 void forget_entry(Datum, int, uint32) { stale = true; }
-
-AttrNumber attribute(TupleDesc shape, const std::string &name)
-{
-    for (int i = 0; i < shape->natts; ++i)
-        if (const auto *const column = TupleDescAttr(shape, i); !column->attisdropped && name == NameStr(column->attname))
-            return column->attnum;
-    return InvalidAttrNumber;
-}
 
 /// All that is declared to this target by tables that name the child; in the order in which they are found.
 void build(Refreshing &refreshing, const TriggerData &trigger)
@@ -80,8 +72,8 @@ void build(Refreshing &refreshing, const TriggerData &trigger)
     }
 }
 
-/// Copies, as what is noted may make the cache anew.
-Refreshing refreshing_of(const TriggerData &trigger)
+/// Shared, as what is noted may make the cache anew.
+std::shared_ptr<const Refreshing> refreshing_of(const TriggerData &trigger)
 {
     if (cache == nullptr) {
         cache = new Cache; // NOLINT: lives as long as the session
@@ -95,8 +87,8 @@ Refreshing refreshing_of(const TriggerData &trigger)
         cache->clear();
     }
     if (const auto known = cache->find(trigger.tg_trigger->tgoid); known != cache->end())
-        return *known->second;
-    auto fresh = std::make_unique<Refreshing>();
+        return known->second;
+    auto fresh = std::make_shared<Refreshing>();
     try {
         build(*fresh, trigger);
     } catch (const pg::Error &) {
@@ -104,7 +96,7 @@ Refreshing refreshing_of(const TriggerData &trigger)
     } catch (const std::exception &) {
         fresh->parents.clear(); // malformed since its declaration
     }
-    return *cache->insert_or_assign(trigger.tg_trigger->tgoid, std::move(fresh)).first->second;
+    return cache->insert_or_assign(trigger.tg_trigger->tgoid, std::move(fresh)).first->second;
 }
 
 /// The packed key that a row names; empty: none.
@@ -166,7 +158,8 @@ void refresh(const TriggerData &trigger)
 {
     if (!settings.enabled || !TRIGGER_FIRED_AFTER(trigger.tg_event))
         return;
-    const auto refreshing = refreshing_of(trigger);
+    const auto found = refreshing_of(trigger);
+    const Refreshing &refreshing = *found;
     if (refreshing.parents.empty() || refreshing.target == settings.origin)
         return;
     if (TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event)) { // nobody knows any more whom the rows named

@@ -81,24 +81,13 @@ unsigned operations_of(const Options &options)
     return bits;
 }
 
-AttrNumber attribute(Relation relation, std::string_view name)
-{
-    const TupleDesc shape = RelationGetDescr(relation);
-    for (int i = 0; i < shape->natts; ++i) {
-        const Form_pg_attribute column = TupleDescAttr(shape, i);
-        if (!column->attisdropped && name == NameStr(column->attname))
-            return column->attnum;
-    }
-    return InvalidAttrNumber;
-}
-
 /// Attribute numbers of the key, in key order; empty when there is none (any more).
 std::vector<AttrNumber> key_of(Relation relation, const Options &options)
 {
     std::vector<AttrNumber> numbers;
     if (const auto declared = options.find("key"); declared != options.end()) {
         for (const auto &name : config::parse_columns(declared->second)) {
-            numbers.push_back(attribute(relation, name));
+            numbers.push_back(attribute(RelationGetDescr(relation), name));
             if (numbers.back() == InvalidAttrNumber)
                 return {};
         }
@@ -229,6 +218,14 @@ Manner manner_of(const std::string &target, const Options &options)
     const char *const debounce = value_of("debounce");
     return {static_cast<std::int8_t>(delivery == nullptr ? -1 : strcmp(delivery, "wait") == 0 ? 1 : 0),
             static_cast<std::int8_t>(debounce == nullptr ? -1 : config::parse_duration(debounce).count() > 0 ? 1 : 0)};
+}
+
+AttrNumber attribute(TupleDesc shape, std::string_view name)
+{
+    for (int i = 0; i < shape->natts; ++i)
+        if (const auto *const column = TupleDescAttr(shape, i); !column->attisdropped && name == NameStr(column->attname))
+            return column->attnum;
+    return InvalidAttrNumber;
 }
 
 Oid declaring_table(Oid trigger, Oid relation)

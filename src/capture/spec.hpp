@@ -50,6 +50,8 @@ struct Spec {
     std::uint64_t epoch = 0;
 };
 
+/// InvalidAttrNumber: no (undropped) column of this name.
+[[nodiscard]] AttrNumber attribute(TupleDesc shape, std::string_view name);
 /// The table that declares a trigger: those on partitions are clones of the partitioned table's.
 [[nodiscard]] Oid declaring_table(Oid trigger, Oid relation);
 /// The spec of a trigger that is firing; built at its first use. Never raises for what was declared.

@@ -13,10 +13,10 @@ namespace autosync::config {
 
 namespace {
 
-std::chrono::milliseconds duration_or(const Options &options, const char *name, int fallback)
+std::chrono::milliseconds duration_or(const Options &options, const char *name, std::chrono::milliseconds fallback)
 {
     const auto *const value = find(options, name);
-    return value == nullptr ? std::chrono::milliseconds{fallback} : parse_duration(*value);
+    return value == nullptr ? fallback : parse_duration(*value);
 }
 
 /// What identifies us is kept apart from how the server is reached.
@@ -56,7 +56,7 @@ http::Limits limits_of(const Options &options)
 {
     http::Limits limits;
     limits.connect_timeout = std::chrono::milliseconds{settings.connect_timeout};
-    limits.request_timeout = duration_or(options, "request_timeout", settings.request_timeout);
+    limits.request_timeout = duration_or(options, "request_timeout", std::chrono::milliseconds{settings.request_timeout});
     limits.allowed_hosts = settings.allowed_hosts == nullptr ? "*" : settings.allowed_hosts;
     return limits;
 }
@@ -84,8 +84,8 @@ std::optional<Target> load_target(const std::string &name, Oid user)
     target.max_in_flight = number_or(options, "max_in_flight", static_cast<unsigned>(settings.max_in_flight));
     target.max_attempts = number_or(options, "max_attempts", static_cast<unsigned>(settings.max_attempts));
     target.rate_limit = number_or(options, "rate_limit", 0.0);
-    target.backoff.initial = duration_or(options, "retry_initial_delay", settings.retry_initial_delay);
-    target.backoff.maximum = std::max(target.backoff.initial, duration_or(options, "retry_max_delay", settings.retry_max_delay));
+    target.backoff.initial = duration_or(options, "retry_initial_delay", std::chrono::milliseconds{settings.retry_initial_delay});
+    target.backoff.maximum = std::max(target.backoff.initial, duration_or(options, "retry_max_delay", std::chrono::milliseconds{settings.retry_max_delay}));
     target.limits = limits_of(options);
     if (const auto *const ttl = find(options, "event_ttl"); ttl != nullptr)
         target.event_ttl = parse_duration(*ttl);
@@ -96,16 +96,12 @@ std::optional<Target> load_target(const std::string &name, Oid user)
 
 std::chrono::milliseconds debounce(const Options &sync, const std::optional<std::chrono::milliseconds> &server)
 {
-    if (const auto *const declared = find(sync, "debounce"); declared != nullptr)
-        return parse_duration(*declared);
-    return server.value_or(std::chrono::milliseconds{settings.debounce});
+    return duration_or(sync, "debounce", server.value_or(std::chrono::milliseconds{settings.debounce}));
 }
 
 std::chrono::milliseconds event_ttl(const Options &sync, const std::optional<std::chrono::milliseconds> &server)
 {
-    if (const auto *const declared = find(sync, "event_ttl"); declared != nullptr)
-        return parse_duration(*declared);
-    return server.value_or(std::chrono::seconds{settings.event_ttl});
+    return duration_or(sync, "event_ttl", server.value_or(std::chrono::seconds{settings.event_ttl}));
 }
 
 std::chrono::milliseconds event_ttl(const Sync &sync)

@@ -5,6 +5,7 @@
 
 #include "operate/access.hpp"
 #include "operate/newest.hpp"
+#include "operate/rest.hpp"
 #include "operate/rows.hpp"
 #include "worker/wishes.hpp"
 
@@ -15,20 +16,12 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
+constexpr milliseconds pause{20};
+
 /// Of tables of this role.
 constexpr const char *own = " AND (SELECT pg_has_role($2::oid, c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = x.source)";
 constexpr const char *tried = " AND EXISTS (SELECT FROM autosync.atp_store AS s WHERE s.instance = x.instance AND s.target = x.target AND s.did = x.did"
                               " AND s.status <> 'revoked')";
-
-void rest()
-{
-    pg::call([] {
-        constexpr long pause = 20;
-        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause, PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
-    });
-}
 
 /// What waits for one identity, for one caller.
 class Retry final {
@@ -42,14 +35,14 @@ public:
         if (rows_ != "[]") {
             const worker::Wish wish{InvalidOid, *which_[1] + " " + *which_[2]};
             while (wish.state() == worker::Wish::State::asked && Clock::now() < end)
-                rest();
+                rest(pause);
             if (wish.state() != worker::Wish::State::granted)
                 throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "what waits has not been tried again", "No worker has heard of it in time.",
                                   "See autosync.health() and the server's log, then try again."};
         }
         auto result = count();
         while (result[4] != "0" && Clock::now() < end) {
-            rest();
+            rest(pause);
             result = count();
         }
         return {retried_, result[0], result[1], result[2]};

@@ -1,7 +1,6 @@
 #include "operate/backlog.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 
 #include "operate/newest.hpp"
@@ -43,26 +42,6 @@ bool visit_cursor(std::int64_t instance, const outbox::Cursor &cursor, const std
 }
 
 } // namespace
-
-std::string event_id(std::uint64_t xid, std::uint32_t seq, std::uint32_t ordinal)
-{
-    constexpr std::uint32_t usual = 0xffff;
-    if (seq > usual || ordinal > usual) {
-        char longer[40];
-        (void) std::snprintf(longer, sizeof(longer), "%016llx-%04x-%04x", static_cast<unsigned long long>(xid), seq, ordinal);
-        return longer;
-    }
-    // The same in a tenth of the time: a view may show a million of them.
-    std::string text(26, '-');
-    const auto put = [&text](std::size_t end, std::uint64_t number, std::size_t digits) {
-        for (std::size_t i = 0; i < digits; ++i, number >>= 4)
-            text[end - i - 1] = "0123456789abcdef"[number & 0xfU];
-    };
-    put(16, xid, 16);
-    put(21, seq, 4);
-    put(26, ordinal, 4);
-    return text;
-}
 
 void each_pending(std::int64_t instance, const std::vector<std::string> &targets, Snapshot snapshot, const std::function<bool(const Pending &)> &visit)
 {

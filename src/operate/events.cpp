@@ -11,6 +11,7 @@
 #include "operate/key.hpp"
 #include "operate/newest.hpp"
 #include "operate/rows.hpp"
+#include "outbox/event_id.hpp"
 #include "outbox/identity.hpp"
 
 namespace autosync::operate {
@@ -112,7 +113,7 @@ public:
     void add(const Pending &pending)
     {
         const auto &event = pending.event;
-        const std::string id = event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal);
+        const std::string id = outbox::event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal);
         const std::string entity = event.key.empty() ? std::string{} : tables_.entity(pending);
         const Datum changed = event.operation == outbox::Operation::update ? tables_.changed(pending) : Datum{0};
         const auto *const it = &pending;

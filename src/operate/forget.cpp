@@ -8,6 +8,7 @@
 #include "operate/access.hpp"
 #include "operate/key.hpp"
 #include "operate/newest.hpp"
+#include "operate/rest.hpp"
 #include "operate/rows.hpp"
 #include "operate/states.hpp"
 #include "outbox/forgotten.hpp"
@@ -28,16 +29,6 @@ struct Receipt {
     std::string detail;
     pg::Cell erased_at{};
 };
-
-void rest(milliseconds time)
-{
-    const long pause = std::max<long>(1, time.count());
-    pg::call([pause] {
-        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause, PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
-    });
-}
 
 Receipt look(std::int64_t instance, const std::string &target, Oid source, const std::string &key)
 {

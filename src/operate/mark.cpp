@@ -7,7 +7,7 @@
 #include "config/target.hpp"
 #include "operate/access.hpp"
 #include "operate/key.hpp"
-#include "operate/backlog.hpp"
+#include "outbox/event_id.hpp"
 #include "outbox/forgotten.hpp"
 
 namespace autosync::operate {
@@ -19,7 +19,7 @@ std::string next_event_id()
 {
     static std::uint32_t marks = 0;
     const auto xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
-    return event_id(xid, hand_made, ++marks);
+    return outbox::event_id(xid, outbox::hand_made, ++marks);
 }
 
 void mark(const std::string &instance, const std::string &target, Oid source, const std::string &key, const std::string &verb)

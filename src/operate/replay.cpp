@@ -3,7 +3,7 @@
 #include "capture/wake.hpp"
 #include "config/settings.hpp"
 #include "operate/access.hpp"
-#include "operate/backlog.hpp"
+#include "outbox/event_id.hpp"
 #include "outbox/history.hpp"
 
 namespace autosync::operate {
@@ -30,7 +30,7 @@ std::int64_t mark(const std::string &instance, const std::string &target, const 
         " status = excluded.status, attempts = 0, last_error = NULL, created_at = excluded.created_at, updated_at = excluded.updated_at,"
         " next_attempt_at = excluded.next_attempt_at, expires_at = NULL WHERE x.status IN ('EXPIRED', 'DISCARDED') RETURNING 1)"
         " SELECT count(*) FROM marked",
-        {instance, target, since, event_id(xid, hand_made, first).substr(0, 22)});
+        {instance, target, since, outbox::event_id(xid, outbox::hand_made, first).substr(0, 22)});
     return std::stoll(count.value_or("0"));
 }
 

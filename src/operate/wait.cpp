@@ -8,6 +8,7 @@
 #include "operate/access.hpp"
 #include "operate/backlog.hpp"
 #include "operate/newest.hpp"
+#include "operate/rest.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::operate {
@@ -113,12 +114,7 @@ bool wait_for(const std::string &instance, const std::vector<std::string> &targe
             return false;
         if (arrival == Arrival::arrived && (reviewed || now >= std::max(end, patience)))
             return reviewed;
-        const long time = std::max<long>(1, std::chrono::duration_cast<milliseconds>(std::min<Clock::duration>(pause, std::max(end, patience) - now)).count());
-        pg::call([time] {
-            (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, time, PG_WAIT_EXTENSION);
-            ResetLatch(MyLatch);
-            CHECK_FOR_INTERRUPTS();
-        });
+        rest(std::chrono::duration_cast<milliseconds>(std::min<Clock::duration>(pause, std::max(end, patience) - now)));
         pause = std::min(longest_pause, pause * 2);
     }
 }

@@ -3,37 +3,12 @@
 #include <functional>
 #include <utility>
 
-#include "mapping/json.hpp"
-#include "mapping/key.hpp"
+#include "outbox/members.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::outbox {
 
 namespace {
-
-void append_name(std::string &out, const char *name)
-{
-    out += out.back() == '{' ? "\"" : ", \"";
-    out += name;
-    out += "\": ";
-}
-
-/// jsonb takes no U+0000, which a request or an answer may mention.
-void append_field(std::string &out, const char *name, std::string_view text)
-{
-    append_name(out, name);
-    std::string whole{text};
-    for (auto at = whole.find('\0'); at != std::string::npos; at = whole.find('\0', at))
-        whole.replace(at, 1, "\uFFFD");
-    mapping::json::append_string(out, whole);
-}
-
-/// What finds a row again, byte for byte: in an SQL_ASCII database a key need not be UTF-8.
-void append_exact(std::string &out, const char *name, std::string_view text)
-{
-    append_name(out, name);
-    mapping::append_quoted(out, text);
-}
 
 std::string to_json(const Refusal &refusal)
 {

@@ -1,6 +1,6 @@
 #include "outbox/held.hpp"
 
-#include "mapping/key.hpp"
+#include "outbox/members.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::outbox {
@@ -9,13 +9,14 @@ namespace {
 
 std::string to_json(const HeldBack &change)
 {
-    std::string out = "{\"source\": " + std::to_string(change.source) + ", \"key\": ";
-    mapping::append_quoted(out, change.key);
-    out += ", \"event_id\": ";
-    mapping::append_quoted(out, change.event_id);
-    out += ", \"operation\": ";
-    mapping::append_quoted(out, change.operation);
-    return out + ", \"captured_at\": " + std::to_string(change.captured_at) + ", \"gather\": " + std::to_string(change.gather.count()) + "}";
+    std::string out = "{";
+    append_field(out, "source", std::to_string(change.source));
+    append_exact(out, "key", change.key);
+    append_exact(out, "event_id", change.event_id);
+    append_field(out, "operation", change.operation);
+    append_field(out, "captured_at", std::to_string(change.captured_at));
+    append_field(out, "gather", std::to_string(change.gather.count()));
+    return out + "}";
 }
 
 constexpr const char *statement =

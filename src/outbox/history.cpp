@@ -8,9 +8,8 @@
 #include <set>
 
 #include "config/settings.hpp"
-#include "mapping/json.hpp"
-#include "mapping/key.hpp"
 #include "outbox/forgotten.hpp"
+#include "outbox/members.hpp"
 #include "outbox/truncate.hpp"
 #include "pg/spi.hpp"
 
@@ -114,14 +113,6 @@ void append(Oid relation, std::int64_t instance, const std::string &target, std:
     });
 }
 
-void append_member(std::string &out, const char *name, std::string_view text)
-{
-    out += out.back() == '{' ? "\"" : ", \"";
-    out += name;
-    out += "\": ";
-    mapping::append_quoted(out, text);
-}
-
 /// Empties the table unless somebody reads it at this moment.
 bool empty(int segment)
 {
@@ -212,12 +203,12 @@ std::string to_json(const std::vector<Ended> &events)
     std::string list = "[";
     for (const auto &event : events) {
         list += list.size() > 1 ? ", {" : "{";
-        append_member(list, "source", std::to_string(event.source));
-        append_member(list, "event_id", event.event_id);
-        append_member(list, "operation", event.operation);
-        append_member(list, "correlation_id", event.correlation_id);
-        append_member(list, "origin", event.origin);
-        append_member(list, "created_at", std::to_string(event.created_at));
+        append_exact(list, "source", std::to_string(event.source));
+        append_exact(list, "event_id", event.event_id);
+        append_exact(list, "operation", event.operation);
+        append_exact(list, "correlation_id", event.correlation_id);
+        append_exact(list, "origin", event.origin);
+        append_exact(list, "created_at", std::to_string(event.created_at));
         list += "}";
     }
     return list + "]";

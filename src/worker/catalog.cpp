@@ -163,6 +163,12 @@ void forget(std::int64_t instance, const std::string &target, const std::string 
 
 } // namespace
 
+const config::Target *Destination::access_of(const Declared &declared) const
+{
+    const auto found = access.find(declared.sync.owner);
+    return found == access.end() ? nullptr : &found->second;
+}
+
 std::shared_ptr<Declared> Destination::find(Oid table) const
 {
     for (const auto &declared : syncs) {

@@ -40,6 +40,7 @@ struct Destination {
     std::map<Oid, config::Target> access;       ///< by owner of the table
     std::vector<std::shared_ptr<Declared>> syncs; ///< shared with what is on its way
     [[nodiscard]] std::shared_ptr<Declared> find(Oid table) const;
+    [[nodiscard]] const config::Target *access_of(const Declared &declared) const; ///< null: its owner may not use the target
 };
 
 /// Watches the catalogs. All of it needs a transaction with an active snapshot.

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 #include <iterator>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "mapping/identity.hpp"
 #include "outbox/chunk.hpp"
+#include "outbox/event_id.hpp"
 #include "outbox/history.hpp"
 #include "outbox/log.hpp"
 #include "worker/expiry.hpp"
@@ -18,14 +18,6 @@
 namespace autosync::worker {
 
 using outbox::Operation;
-
-inline std::string event_id(outbox::Position position, std::size_t ordinal)
-{
-    constexpr std::size_t size = 40;
-    char text[size];
-    (void) std::snprintf(text, size, "%016" PRIx64 "-%04x-%04zx", position.xid, static_cast<unsigned>(position.seq), ordinal);
-    return text;
-}
 
 inline const char *name_of(Operation operation)
 {
@@ -81,7 +73,7 @@ public:
     void look_ahead(std::int64_t instance, std::optional<outbox::Position> last)
     {
         constexpr std::size_t most = 20'000; // events
-        std::map<Oid, std::unordered_map<std::string, bool>> changed;
+        std::map<Oid, std::unordered_set<std::string>> changed;
         std::size_t events = 0;
         const auto look = [&](outbox::Position, std::string_view bytes) {
             const auto chunk = outbox::read_chunk(bytes);
@@ -90,7 +82,7 @@ public:
                 if (declared == nullptr || event.key.size() != declared->key_parts.size())
                     continue;
                 ++events;
-                changed[declared->sync.table][mapping::key_text(declared->key_parts, event.key)] = true;
+                changed[declared->sync.table].insert(mapping::key_text(declared->key_parts, event.key));
             }
             return events < most;
         };
@@ -144,11 +136,12 @@ private:
         const Oid table = declared.sync.table;
         const auto &event = chunk.events[ordinal];
         const auto captured_at = chunk.captured_at;
+        const auto id = outbox::event_id(position.xid, static_cast<std::uint32_t>(position.seq), static_cast<std::uint32_t>(ordinal));
         ++events_;
         if (event.operation == Operation::truncate) {
             if (std::find(round_.truncated.begin(), round_.truncated.end(), table) == round_.truncated.end())
                 round_.truncated.push_back(table);
-            keep(round_.truncations, chunk, ordinal, position);
+            keep(round_.truncations, chunk, event, id);
             return;
         }
         if (event.rekeyed)
@@ -165,31 +158,30 @@ private:
             auto &before = round_.items[known->second];
             before.rekeyed = before.rekeyed || event.rekeyed;
             before.operation = name_of(event.operation);
-            keep(before.events, chunk, ordinal, position);
+            keep(before.events, chunk, event, id);
             if (captured_at > before.captured_at) {
-                before.event_id = event_id(position, ordinal);
+                before.event_id = id;
                 before.captured_at = captured_at;
             }
             return;
         }
-        item.event_id = event_id(position, ordinal);
+        item.event_id = id;
         item.operation = name_of(event.operation);
         item.captured_at = captured_at;
         item.rekeyed = event.rekeyed;
-        keep(item.events, chunk, ordinal, position);
+        keep(item.events, chunk, event, id);
         round_.items.push_back(std::move(item));
     }
 
     /// For the history.
-    void keep(std::vector<outbox::Ended> &events, const outbox::Chunk &chunk, std::size_t ordinal, outbox::Position position) const
+    void keep(std::vector<outbox::Ended> &events, const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id) const
     {
         if (!keeping_)
             return;
-        const auto &event = chunk.events[ordinal];
         const auto &topic = chunk.topics[event.topic];
         auto &kept = events.emplace_back();
         kept.source = topic.table;
-        kept.event_id = event_id(position, ordinal);
+        kept.event_id = id;
         kept.operation = name_of(event.operation);
         kept.correlation_id = topic.correlation_id;
         kept.origin = topic.origin;

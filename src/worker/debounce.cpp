@@ -13,8 +13,8 @@ std::chrono::milliseconds debounce_of(const Destination &destination, Oid table)
     const auto declared = destination.find(table);
     if (declared == nullptr)
         return {};
-    const auto access = destination.access.find(declared->sync.owner);
-    return config::debounce(declared->sync.options, access == destination.access.end() ? std::nullopt : access->second.debounce);
+    const auto *const access = destination.access_of(*declared);
+    return config::debounce(declared->sync.options, access == nullptr ? std::nullopt : access->debounce);
 }
 
 /// The absence of this row is not to remove anything: a mark would say that it does.

@@ -50,7 +50,7 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
         return Step::nothing;
     auto jobs = load_jobs(desk_.instance, target_);
     for (auto &job : jobs) {
-        if (any_access()->kind->capabilities().mapped && job.kind != "backfill") {
+        if (mapped() && job.kind != "backfill") {
             if (const Step step = do_mapped_job(to, job); step != Step::nothing)
                 return step;
             continue;

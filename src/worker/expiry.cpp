@@ -14,8 +14,8 @@ namespace {
 
 std::chrono::milliseconds ttl_of(const Destination &destination, const Declared &declared)
 {
-    const auto access = destination.access.find(declared.sync.owner);
-    return config::event_ttl(declared.sync.options, access == destination.access.end() ? std::nullopt : access->second.event_ttl);
+    const auto *const access = destination.access_of(declared);
+    return config::event_ttl(declared.sync.options, access == nullptr ? std::nullopt : access->event_ttl);
 }
 
 /// Nobody looks at each change that nobody got: one word for a piece of the log.

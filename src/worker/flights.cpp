@@ -148,8 +148,7 @@ void Runner::land(TimePoint now)
         news_ = news_ || !flight_->context->doubtful.empty();
     }
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
-    const auto *const kind = flight_->target.kind; // none when no row of any sync was to be sent
-    if (kind != nullptr && kind->capabilities().mapped && (has_exceptions_ || !flight_->waiting.empty()))
+    if (mapped() && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
             const pg::ActiveSnapshot snapshot;
             news_ = release_children(desk_.instance, target_) || news_;
@@ -213,10 +212,9 @@ void Runner::land_records()
 /// What AT Protocol targets do beside their rounds.
 milliseconds Runner::keep_identities(TimePoint now)
 {
-    const auto *const access = any_access();
-    if (access == nullptr || !access->kind->capabilities().mapped)
+    if (!mapped())
         return forever;
-    const auto patience = keeper_.turn(now, *access, has_exceptions_, destination()->syncs);
+    const auto patience = keeper_.turn(now, *any_access(), has_exceptions_, destination()->syncs);
     if (unwritten_ && now >= write_at_) {
         constexpr milliseconds longest{60'000}; // a row that is gone while its record is kept never learns of it
         write_pause_ = std::min(longest, 2 * write_pause_);

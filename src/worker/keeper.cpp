@@ -10,17 +10,6 @@ namespace autosync::worker {
 
 using atproto::Answer;
 
-namespace {
-
-std::string option(const config::Target &declared, const char *name, const char *fallback)
-{
-    const auto &options = declared.description.options;
-    const auto found = options.find(name);
-    return found == options.end() ? fallback : found->second;
-}
-
-} // namespace
-
 std::chrono::milliseconds Keeper::turn(std::chrono::steady_clock::time_point now, const config::Target &declared, bool anything,
                                         const std::vector<std::shared_ptr<Declared>> &syncs)
 {

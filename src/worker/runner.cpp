@@ -88,6 +88,12 @@ const config::Target *Runner::any_access() const
     return usable == now->access.end() ? &now->access.begin()->second : &usable->second;
 }
 
+bool Runner::mapped() const
+{
+    const auto *const access = any_access();
+    return access != nullptr && access->kind->capabilities().mapped;
+}
+
 std::size_t Runner::round_limit() const
 {
     const auto *const access = any_access();

@@ -107,6 +107,7 @@ private:
 
     [[nodiscard]] const Destination *destination() const { return desk_.catalog.find(target_); }
     [[nodiscard]] const config::Target *any_access() const;
+    [[nodiscard]] bool mapped() const; ///< its target keeps a map of rows and records
     [[nodiscard]] std::size_t round_limit() const;
 
     Desk &desk_;

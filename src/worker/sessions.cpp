@@ -11,13 +11,6 @@ namespace {
 
 using atproto::Answer;
 
-std::string option(const config::Target &declared, const char *name, const char *fallback)
-{
-    const auto &options = declared.description.options;
-    const auto found = options.find(name);
-    return found == options.end() ? fallback : found->second;
-}
-
 std::string list_of(const std::set<std::string> &dids)
 {
     std::string list = "{";
@@ -37,6 +30,13 @@ std::string reason_of(const std::string &did, const std::string &status, const s
 }
 
 } // namespace
+
+std::string option(const config::Target &declared, const char *name, const char *fallback)
+{
+    const auto &options = declared.description.options;
+    const auto found = options.find(name);
+    return found == options.end() ? fallback : found->second;
+}
 
 std::string over_text(const std::string &did) { return "the session of " + did + " is over: sign in anew with autosync.atp_login()"; }
 

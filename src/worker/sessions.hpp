@@ -33,6 +33,8 @@ void note_setback(std::int64_t instance, const std::string &target, const std::s
 
 /// In a transaction: what the next requests for these identities need, also after a restart.
 void note_use(std::int64_t instance, const std::string &target, const atproto::Context &context);
+/// Of the server, else `fallback`.
+[[nodiscard]] std::string option(const config::Target &declared, const char *name, const char *fallback);
 [[nodiscard]] std::string over_text(const std::string &did);
 
 [[nodiscard]] outbox::Waiting wait_for(const Item &item, outbox::Waiting waiting);

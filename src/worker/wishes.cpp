@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "config/sync.hpp"
-#include "operate/backlog.hpp"
+#include "outbox/event_id.hpp"
 #include "outbox/forgotten.hpp"
 #include "outbox/waiting.hpp"
 #include "pg/spi.hpp"
@@ -70,7 +70,7 @@ void forget(std::int64_t instance, Oid table, const std::string &key)
     const auto xid = pg::call([] { return U64FromFullTransactionId(GetTopFullTransactionId()); });
     for (const auto &sync : config::load_syncs())
         if (sync.table == table)
-            outbox::note_forgotten(instance, sync.target, table, sync.source.name, key, operate::event_id(xid, operate::hand_made, ++ordinal));
+            outbox::note_forgotten(instance, sync.target, table, sync.source.name, key, outbox::event_id(xid, outbox::hand_made, ++ordinal));
 }
 
 /// `key`: whose tables, blank, for which identity.
