@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 from neo4j_client import Neo4j  # noqa: E402
 from parts import Embedder, Qdrant, folders  # noqa: E402
-from pds import Pds  # noqa: E402
+from pds import Pds, Proxy  # noqa: E402
 
 
 def script(*command, check=True, timeout=600):
@@ -197,6 +197,14 @@ def pds(private_folders):
     pds = Pds(script, settings)
     yield pds
     pds.wipe()
+
+
+@pytest.fixture(scope="module")
+def proxy(pds):
+    """Between the target and the PDS: it loses answers, and delays requests."""
+    proxy = Proxy(pds)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,9 @@ import time
 import psycopg2
 import pytest
 
-from pds import Proxy, cid_of, secrets_in
+from pds import cid_of, secrets_in
 
 POST = "com.example.blog.post"
-
-
-@pytest.fixture(scope="module")
-def proxy(pds):
-    proxy = Proxy(pds)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(scope="module")

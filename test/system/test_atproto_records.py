@@ -6,7 +6,6 @@ import json
 import psycopg2
 import pytest
 
-from pds import Proxy
 from test_atproto import wait_for
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -14,13 +13,6 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4
 
 def raw_cid(content):
     return "b" + base64.b32encode(b"\x01\x55\x12\x20" + hashlib.sha256(content).digest()).decode().lower().rstrip("=")
-
-
-@pytest.fixture(scope="module")
-def proxy(pds):
-    proxy = Proxy(pds)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(scope="module")
