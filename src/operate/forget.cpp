@@ -56,11 +56,6 @@ std::string obstacle(const std::string &target)
     return "it takes longer than was waited for";
 }
 
-std::string leftover(const config::Sync &sync)
-{
-    return config::kind_of_server(require_target(sync.target)) == "neo4j" ? "its key stays as a tombstone for 24 hours, and as long as other rows refer to it" : "";
-}
-
 } // namespace
 
 } // namespace autosync::operate
@@ -120,7 +115,7 @@ AUTOSYNC_SQL(autosync_forget)
     for (const auto &sync : syncs) {
         auto &receipt = receipts[sync.target];
         if (receipt.state == "erased")
-            receipt.detail = leftover(sync);
+            receipt.detail = targets::find(config::kind_of_server(require_target(sync.target)))->remains();
         else if (receipt.detail.empty())
             receipt.detail = obstacle(sync.target);
         rows.add({sync.target, receipt.state, text_or_null(receipt.detail), receipt.erased_at});

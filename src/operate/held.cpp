@@ -93,9 +93,9 @@ Held ask_for(const config::Sync &sync, const config::Target &target, const mappi
     http::Limits limits = target.limits;
     limits.request_timeout = std::min(limits.request_timeout, longest);
     limits.connect_timeout = std::min(limits.connect_timeout, longest);
-    if (target.kind->kind() == "test")
+    if (target.kind->capabilities().embedded)
         return ask_table(sync, change, key);
-    if (target.kind->kind() == "atproto")
+    if (target.kind->capabilities().mapped)
         return ask_repository(sync, target, change, key, limits);
     const auto mapping = target.kind->compile(sync.source);
     const auto request = target.kind->inspect(target.description, sync.source, *mapping, change);

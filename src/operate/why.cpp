@@ -277,7 +277,7 @@ Answer inquire(Oid table, const std::string &text, const std::string &name)
     if (arrived.state != "delivered")
         if (auto meanwhile = inquiry.on_its_way()) // changed while the target was asked
             return *meanwhile;
-    if (arrived.state == "delivered" && target->kind->kind() == "test")
+    if (arrived.state == "delivered" && target->kind->capabilities().embedded)
         arrived.since = inquiry.sent_at();
     return arrived;
 }

@@ -143,6 +143,7 @@ public:
     [[nodiscard]] std::string_view kind() const override { return "neo4j"; }
     /// More connections gain nothing, and deadlock on common parents.
     [[nodiscard]] Capabilities capabilities() const override { return {false, 1'000, 8U << 20U, 1}; }
+    [[nodiscard]] std::string_view remains() const override { return "its key stays as a tombstone for 24 hours, and as long as other rows refer to it"; }
 
     [[nodiscard]] std::unique_ptr<const Mapping> compile(const mapping::Source &source) const override { return compile_source(source); }
 

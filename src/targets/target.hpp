@@ -126,6 +126,8 @@ public:
 
     [[nodiscard]] virtual std::string_view kind() const = 0; ///< 'neo4j' for wrapper autosync_neo4j
     [[nodiscard]] virtual Capabilities capabilities() const = 0;
+    /// What stays of an entity that was removed, as a receipt says it; empty: nothing.
+    [[nodiscard]] virtual std::string_view remains() const { return {}; }
 
     /// Throws std::invalid_argument with a message for the user when the options make no sense for this source.
     [[nodiscard]] virtual std::unique_ptr<const Mapping> compile(const mapping::Source &source) const = 0;
