@@ -1,5 +1,5 @@
 # Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
-TASKS = check check-versions demo bench setup docs compile_commands format tidy
+TASKS = check check-versions demo bench bench-peers setup docs compile_commands format tidy
 
 ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
 .PHONY: $(TASKS)
@@ -12,6 +12,8 @@ demo: setup
 	scripts/demo
 bench: setup
 	bench/run
+bench-peers: setup
+	bench/run peers
 setup:
 	@scripts/setup
 docs: setup

@@ -23,7 +23,7 @@ END $$;
 """
 
 
-def prepare(connection):
+def prepare(connection, report):
     """One table per way of capturing, all alike; returns the ways."""
     ways = ["none", "autosync", "outbox"]
     one(connection, OUTBOX)
@@ -34,7 +34,7 @@ def prepare(connection):
         one(connection, "SELECT pgq.create_queue('changes')")
         ways.append("pgq")
     except Exception as problem:  # not packaged here: the others are measured all the same
-        print(f"\nPgQ is not there to be measured: {str(problem).splitlines()[0]}\n")
+        report.note(f"PgQ is not there to be measured: {str(problem).splitlines()[0]}")
     triggers = {"outbox": "to_outbox()", "pgq": "pgq.logutriga('changes')"}
     for way in ways:
         make_table(connection, f"cap_{way}")
@@ -98,11 +98,11 @@ def count_way(way):
     return counts
 
 
-def count_instructions(ways):
+def count_instructions(ways, report):
     """{(way, operation, kind): instructions per row}; empty without valgrind. The library comes when the trigger fires: without launcher and
     worker, the shared memory of a preloaded one would only be searched in vain, at every commit."""
     if shutil.which("valgrind") is None:
-        print("\nvalgrind is not installed: no instruction counts\n")
+        report.note("valgrind is not installed: no instruction counts")
         return {}
     server_command("stop")
     try:
@@ -131,18 +131,23 @@ def shown(values, baseline, form):
     return " / ".join(form(value - base) for value, base in zip(values, baseline))
 
 
-def measure(table):
+def measure(report):
     with session() as connection:
-        ways = prepare(connection)
-    counts = count_instructions(ways)
+        ways = prepare(connection, report)
+    counts = count_instructions(ways, report)
     times = measure_times(ways)
     for kind, label, goal in (("single", "single-row transaction, added instructions", "≤ 26k · ≥ 5× · ≥ 6×"),
                               ("bulk", "bulk, added instructions per row", "≤ 5k (update ≤ 7k) · ≥ 20× fewer than plpgsql")):
         if counts:
             of = {way: [counts[way, operation, kind] for operation in OPERATIONS] for way in ways}
-            table.add(f"capture, {label}: insert / update / delete", goal,
-                      {way: shown(of[way], of["none"], lambda x: f"{x / 1000:.1f}k") for way in ways[1:]})
+            report.add(f"capture, {label}: insert / update / delete", goal,
+                      {way: shown(of[way], of["none"], lambda x: f"{x / 1000:.1f}k") for way in ways[1:]}, plot(f"capture, {label}", of, ways))
     for index, label, goal, form in ((0, "CPU µs per row", "—", lambda x: f"{x:.2f}"), (1, "WAL bytes per row", "≤ 20 B", lambda x: f"{x:.0f}")):
         of = {way: [times[way, operation][index] for operation in OPERATIONS] for way in ways}
-        table.add(f"capture, bulk, added {label}: insert / update / delete", goal,
-                  {way: shown(of[way], of["none"], form) for way in ways[1:]})
+        report.add(f"capture, bulk, added {label}: insert / update / delete", goal,
+                  {way: shown(of[way], of["none"], form) for way in ways[1:]}, plot(f"capture, bulk, added {label}", of, ways))
+
+
+def plot(title, of, ways):
+    """The mean of the three operations, above what the statement costs without."""
+    return f"{title}, mean of insert, update, delete", {way: sum(of[way]) / 3 - sum(of["none"]) / 3 for way in ways[1:]}

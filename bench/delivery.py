@@ -24,7 +24,7 @@ def prepare(connection, url):
         add_sync(connection, "mirrored", "graph")
 
 
-def measure_throughput(table, server):
+def measure_throughput(report, server):
     with session() as connection:
         prepare(connection, server.url)
         one(connection, "SELECT autosync.pause('graph')")
@@ -34,18 +34,13 @@ def measure_throughput(table, server):
         one(connection, "SELECT autosync.resume('graph')")
         wait_delivered(connection, "graph")
         spent = cpu(pid) - before[0]
-        arrivals = server.arrivals()[before[1]:]
+        _, rate = server.since(before[1], EVENTS)
         one(connection, "TRUNCATE mirrored")
-    rows = sum(arrival[1] for arrival in arrivals)
-    if rows != EVENTS:
-        raise RuntimeError(f"{rows} rows arrived instead of {EVENTS}")
-    # The first request's rows were read before the clock began.
-    rate = (rows - arrivals[0][1]) / (arrivals[-1][0] - arrivals[0][0])
-    table.add("outbox → HTTP that answers at once, 300 B rows, batches of 500: events/s", "≥ 60,000", {"autosync": f"{rate:,.0f}"})
-    table.add("— worker CPU µs per event", "≤ 12", {"autosync": f"{spent / rows * 1e6:.1f}"})
+    report.add("outbox → HTTP that answers at once, 300 B rows, batches of 500: events/s", "≥ 60,000", {"autosync": f"{rate:,.0f}"})
+    report.add("— worker CPU µs per event", "≤ 12", {"autosync": f"{spent / EVENTS * 1e6:.1f}"})
 
 
-def probe(server, first):
+def probe(server, first, table="mirrored"):
     """Commits of one row each at a steady pace: ms until its request came, after COMMIT was sent and after it returned."""
     with session() as connection:
         before = len(server.arrivals())
@@ -55,13 +50,16 @@ def probe(server, first):
         for number in range(COMMITS):
             time.sleep(max(0.0, begun + number / PER_SECOND - time.time()))
             key = first + number
-            one(connection, f"INSERT INTO mirrored VALUES ({key}, 1, 'open', 1, now(), repeat('x', 230))")
+            one(connection, f"INSERT INTO {table} VALUES ({key}, 1, 'open', 1, now(), repeat('x', 230))")
             asked = time.time()
             connection.commit()
             committed[str(key)] = asked, time.time()
-        connection.autocommit = True
-        wait_delivered(connection, "graph")
-    arrived = {key: arrival[0] for arrival in server.arrivals()[before:] for key in arrival[2]}
+    arrived = {}
+    for _ in range(300):
+        arrived = {key: arrival[0] for arrival in server.arrivals()[before:] for key in arrival[2]}
+        if committed.keys() <= arrived.keys():
+            break
+        time.sleep(0.1)
     return tuple([(arrived[key] - since[which]) * 1e3 for key, since in committed.items()] for which in (0, 1))
 
 
@@ -80,13 +78,13 @@ def load(number, stop, counts):
             stop.wait(max(0.0, begun + counts[number] * LOADERS / LOAD_PER_SECOND - time.time()))
 
 
-def measure_latency(table, server):
+def measure_latency(report, server):
     with session() as connection:
         prepare(connection, server.url)
         wait_delivered(connection, "graph")
     from_ask, from_return = probe(server, 900_000_000)
-    table.add(f"commit → request, {PER_SECOND} commits/s: ms after COMMIT returned, p50 / p99", "≤ 2 / ≤ 10", {"autosync": form(from_return)})
-    table.add("— ms after COMMIT was sent (its own flush included)", "—", {"autosync": form(from_ask)})
+    report.add(f"commit → request, {PER_SECOND} commits/s: ms after COMMIT returned, p50 / p99", "≤ 2 / ≤ 10", {"autosync": form(from_return)})
+    report.add("— ms after COMMIT was sent (its own flush included)", "—", {"autosync": form(from_ask)})
     stop, counts = threading.Event(), [0] * LOADERS
     threads = [threading.Thread(target=load, args=(number, stop, counts)) for number in range(LOADERS)]
     begun = time.time()
@@ -99,5 +97,5 @@ def measure_latency(table, server):
         for thread in threads:
             thread.join()
     rate = sum(counts) / (time.time() - begun)
-    table.add(f"— ms after COMMIT returned, while {LOADERS} sessions commit {LOAD_ROWS} rows at a time, {rate:,.0f} rows/s", "p99 ≤ 100",
+    report.add(f"— ms after COMMIT returned, while {LOADERS} sessions commit {LOAD_ROWS} rows at a time, {rate:,.0f} rows/s", "p99 ≤ 100",
               {"autosync": form(from_return)})

@@ -1,13 +1,16 @@
 // Stands for a Neo4j, a Qdrant and an embedding provider that cost nothing: takes their requests on loopback and answers each at once with
-// what success looks like, so that what is measured is autosync, not a database. One thread, one epoll set.
-//   instant_server PORT LOG     a line per request in LOG: arrival (µs since 1970), rows, and the keys when there are few of them, else
-//                               those alone that begin with a 9: probes among the others
+// what success looks like, so that what is measured is autosync, not a database. Takes Debezium's events as well. One thread, one epoll set.
+//   instant_server PORT LOG [MOST]   a line per request in LOG: arrival (µs since 1970), rows, and the keys when there are few of them, else
+//                                    those alone that begin with a 9: probes among the others. What comes beyond MOST requests a second is
+//                                    answered 429
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -55,6 +58,12 @@ Answer answer_to(std::string_view request)
     return answer;
 }
 
+/// One change a request, in Debezium's envelope.
+std::optional<Answer> answer_to_debezium(std::string_view path)
+{
+    return path == "/debezium" ? std::optional{Answer{"{}", 1}} : std::nullopt;
+}
+
 void note(std::FILE *log, std::int64_t arrived, std::size_t rows, std::string_view request)
 {
     if (rows == 0)
@@ -62,10 +71,12 @@ void note(std::FILE *log, std::int64_t arrived, std::size_t rows, std::string_vi
     (void)std::fprintf(log, "%lld %zu", static_cast<long long>(arrived), rows);
     constexpr std::string_view any = R"("_key":")";
     constexpr std::string_view probe = R"("_key":"9)";
-    const auto name = rows > few ? probe : any;
+    constexpr std::string_view debezium = R"("after":{"id":)";
+    const bool ours = request.find(any) != std::string_view::npos;
+    const auto name = !ours ? debezium : rows > few ? probe : any;
     for (auto at = request.find(name); at != std::string_view::npos; at = request.find(name, at)) {
-        at += any.size();
-        const auto key = request.substr(at, request.find('"', at) - at);
+        at += ours ? any.size() : debezium.size();
+        const auto key = request.substr(at, request.find_first_of("\",", at) - at);
         (void)std::fprintf(log, " %.*s", static_cast<int>(key.size()), key.data());
     }
     (void)std::fputc('\n', log);
@@ -77,9 +88,29 @@ std::int64_t now()
     return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// A bucket of one second's requests that fills again all the while, as most providers have it; one for all connections.
+class Allowance final {
+public:
+    explicit Allowance(long a_second) : a_second_{static_cast<double>(a_second)}, left_{a_second_} {}
+    bool take(std::int64_t time)
+    {
+        left_ = std::min(a_second_, left_ + static_cast<double>(time - last_) * a_second_ / 1e6);
+        last_ = time;
+        if (a_second_ > 0 && left_ < 1)
+            return false;
+        left_ -= 1;
+        return true;
+    }
+
+private:
+    double a_second_; ///< 0: any number
+    double left_;
+    std::int64_t last_ = 0;
+};
+
 class Connection final {
 public:
-    Connection(int socket, std::FILE *log) : socket_{socket}, log_{log} {}
+    Connection(int socket, std::FILE *log, Allowance &allowance) : socket_{socket}, log_{log}, allowance_{allowance} {}
     ~Connection() { close(socket_); }
     Connection(const Connection &) = delete;
     Connection &operator=(const Connection &) = delete;
@@ -108,10 +139,15 @@ public:
             const auto body = std::string_view{buffer_}.substr(end + 4, length);
             const auto line = head.substr(0, head.find("\r\n"));
             const auto path = line.substr(line.find(' ') + 1, line.rfind(' ') - line.find(' ') - 1);
-            const auto of_vectors = instant::answer_for(path, body);
-            const auto answer = of_vectors ? *of_vectors : answer_to(body);
-            reply("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body);
-            note(log_, arrived_, answer.rows, body);
+            if (allowance_.take(now())) {
+                auto found = answer_to_debezium(path);
+                found = found ? found : instant::answer_for(path, body);
+                const auto answer = found ? *found : answer_to(body);
+                reply("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body);
+                note(log_, arrived_, answer.rows, body);
+            } else {
+                reply("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+            }
             buffer_.erase(0, whole);
             asked_ = false;
             arrived_ = now();
@@ -138,6 +174,7 @@ private:
 
     int socket_;
     std::FILE *log_;
+    Allowance &allowance_;
     std::string buffer_;
     std::int64_t arrived_ = 0;
     bool asked_ = false;
@@ -157,8 +194,9 @@ int listen_on(const char *port)
     return listener;
 }
 
-int serve(int listener, std::FILE *log)
+int serve(int listener, std::FILE *log, long most)
 {
+    Allowance allowance{most};
     const int set = epoll_create1(EPOLL_CLOEXEC);
     epoll_event waited{};
     waited.events = EPOLLIN;
@@ -179,7 +217,7 @@ int serve(int listener, std::FILE *log)
             const int on = 1;
             (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             waited.data.fd = socket;
-            connections.emplace(socket, std::make_unique<Connection>(socket, log));
+            connections.emplace(socket, std::make_unique<Connection>(socket, log, allowance));
             (void)epoll_ctl(set, EPOLL_CTL_ADD, socket, &waited);
         }
     }
@@ -189,11 +227,11 @@ int serve(int listener, std::FILE *log)
 
 int main(int count, char **arguments)
 {
-    std::FILE *const log = count == 3 ? std::fopen(arguments[2], "w") : nullptr;
+    std::FILE *const log = count == 3 || count == 4 ? std::fopen(arguments[2], "w") : nullptr;
     const int listener = log == nullptr ? -1 : listen_on(arguments[1]);
     if (listener < 0) {
-        (void)std::fputs("usage: instant_server PORT LOG (is the port free, can the log be written?)\n", stderr);
+        (void)std::fputs("usage: instant_server PORT LOG [MOST] (is the port free, can the log be written?)\n", stderr);
         return 1;
     }
-    return serve(listener, log);
+    return serve(listener, log, count == 4 ? std::atol(arguments[3]) : 0);
 }

@@ -33,6 +33,13 @@ def cpu(pid):
         return int(file.read().split()[0]) / 1e9
 
 
+def cpu_of_threads(pid):
+    """The same of all threads of a process, to the hundredth of a second."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def worker(connection):
     for _ in range(100):
         pid = one(connection, "SELECT max(pid) FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = current_database()")
@@ -52,12 +59,13 @@ def server_command(*arguments):
 
 
 class InstantServer:
-    """The HTTP server that answers at once, and its log of arrivals."""
+    """The HTTP server that answers at once, and its log of arrivals; `most`: requests a second that it takes, 0 for any number."""
 
-    def __init__(self, program, port):
+    def __init__(self, program, port, most=0):
+        self.program, self.port = program, port
         self.url = f"http://127.0.0.1:{port}"
-        self.log = os.path.join(os.environ["PGHOST"], "arrivals")
-        self.process = subprocess.Popen([program, str(port), self.log])
+        self.log = os.path.join(os.environ["PGHOST"], f"arrivals-{port}")
+        self.process = subprocess.Popen([program, str(port), self.log, str(most)])
         time.sleep(0.2)
         if self.process.poll() is not None:
             raise RuntimeError("the HTTP server did not start")
@@ -67,6 +75,14 @@ class InstantServer:
         with open(self.log, encoding="utf-8") as file:
             lines = [line.split() for line in file if line.endswith("\n")]
         return [(int(line[0]) / 1e6, int(line[1]), line[2:]) for line in lines]
+
+    def since(self, before, rows):
+        """The arrivals beyond the first `before`, once they are so many rows; and rows a second, by a clock that the first of them starts."""
+        arrivals = self.arrivals()[before:]
+        arrived = sum(arrival[1] for arrival in arrivals)
+        if arrived != rows:
+            raise RuntimeError(f"{arrived} rows arrived instead of {rows}")
+        return arrivals, (rows - arrivals[0][1]) / (arrivals[-1][0] - arrivals[0][0])
 
     def stop(self):
         self.process.terminate()

@@ -1,4 +1,4 @@
-"""Runs the measurements and prints one Markdown table: bench/run sets the scene. Arguments: the HTTP server's program, its port, parts."""
+"""Runs the measurements: bench/run sets the scene. Arguments: the HTTP server's program, its port, where the results go (without .md), parts."""
 import datetime
 import os
 import subprocess
@@ -7,25 +7,27 @@ import sys
 import capture
 import delivery
 import memory
+import peers
 import questions
 import reading
+import trouble
 import vectors
 from machine import InstantServer, one, session
+from report import Report
 
-PARTS = ("capture", "reading", "delivery", "latency", "vectors", "questions")
-MORE = ("memory",)  # takes long: only when asked for
-NAMES = {"outbox": "plpgsql outbox", "pgq": "PgQ logutriga"}
-
-
-class Table:
-    """One row per thing measured: what, the goal, autosync, and whatever else was measured beside it."""
-
-    def __init__(self):
-        print("| what | to reach | autosync | instead |\n| --- | --- | --- | --- |", flush=True)
-
-    def add(self, what, goal, values):
-        others = " · ".join(f"{NAMES.get(name, name)}: {value}" for name, value in values.items() if name != "autosync")
-        print(f"| {what} | {goal} | {values['autosync']} | {others or '—'} |", flush=True)
+# In the order in which they run; None: only when asked for, as it takes long or fetches much.
+PARTS = {
+    "capture": lambda report, server: capture.measure(report),
+    "reading": reading.measure,
+    "delivery": delivery.measure_throughput,
+    "latency": delivery.measure_latency,
+    "trouble": trouble.measure,
+    "vectors": vectors.measure,
+    "questions": lambda report, server: questions.measure(report),
+    "memory": memory.measure,
+    "peers": peers.measure,
+}
+WHEN_ASKED = ("memory", "peers")
 
 
 def machine():
@@ -35,36 +37,24 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; autosync {revision}"
 
 
-def main(program, port, *parts):
-    wanted = parts or PARTS
-    unknown = set(wanted) - set(PARTS + MORE)
+def main(program, port, results, *parts):
+    unknown = set(parts) - set(PARTS)
     if unknown:
-        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS + MORE)}")
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     with session("postgres") as connection:
         one(connection, "CREATE DATABASE bench")
     with session() as connection:
         one(connection, "CREATE EXTENSION autosync")
-        print(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `bench/run {' '.join(parts)}`: {machine()},"
-              f" PostgreSQL {one(connection, 'SHOW server_version')}\n")
+        report = Report(results, f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `{' '.join(['bench/run', *parts])}`: {machine()},"
+                                 f" PostgreSQL {one(connection, 'SHOW server_version')}")
     server = InstantServer(program, int(port))
-    table = Table()
     try:
-        if "capture" in wanted:
-            capture.measure(table)
-        if "reading" in wanted:
-            reading.measure(table, server)
-        if "delivery" in wanted:
-            delivery.measure_throughput(table, server)
-        if "latency" in wanted:
-            delivery.measure_latency(table, server)
-        if "vectors" in wanted:
-            vectors.measure(table, server)
-        if "questions" in wanted:
-            questions.measure(table)
-        if "memory" in wanted:
-            memory.measure(table, server)
+        for name, measure in PARTS.items():
+            if name in parts or not parts and name not in WHEN_ASKED:
+                measure(report, server)
     finally:
         server.stop()
+        report.draw()
 
 
 main(*sys.argv[1:])

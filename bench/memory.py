@@ -27,7 +27,7 @@ def told(samples):
     return f"{samples[0]:,} … {samples[-1]:,} kB ({samples[-1] - samples[0]:+,})"
 
 
-def measure(table, server):
+def measure(report, server):
     with session() as connection:
         one(connection, "SELECT autosync.add_target('memory', %s)", server.url)
         one(connection, f"CREATE TABLE remembered (id int PRIMARY KEY, v int) WITH (fillfactor = 50);"
@@ -49,5 +49,5 @@ def measure(table, server):
             theirs.append(resident(worker_pid))
         if worker(connection) != worker_pid:
             raise RuntimeError("the worker is not the one it was")
-    table.add(f"resident memory of a session, after a tenth and after all of {TRANSACTIONS:,} transactions", "flat", {"autosync": told(ours)})
-    table.add(f"— of the worker, after a tenth and after all of {EVENTS:,} events", "flat", {"autosync": told(theirs)})
+    report.add(f"resident memory of a session, after a tenth and after all of {TRANSACTIONS:,} transactions", "flat", {"autosync": told(ours)})
+    report.add(f"— of the worker, after a tenth and after all of {EVENTS:,} events", "flat", {"autosync": told(theirs)})

@@ -42,7 +42,7 @@ def seconds(connection, question):
     return min(times)
 
 
-def measure(table):
+def measure(report):
     with session() as connection:
         prepare(connection)
         found = dict(pairs(connection, "SELECT status, count(*) FROM autosync.event_log WHERE target = 'desk' GROUP BY 1"))
@@ -50,7 +50,7 @@ def measure(table):
             raise RuntimeError(f"not the events that were meant: {found}")
         for number, (name, question) in enumerate(QUESTIONS.items()):
             what = "a million events in the log (899,000 delivered, 100,000 pending, 1,000 failed): " if number == 0 else "— "
-            table.add(what + name, "≤ 1 s", {"autosync": f"{seconds(connection, question):.2f} s"})
+            report.add(what + name, "≤ 1 s", {"autosync": f"{seconds(connection, question):.2f} s"})
         one(connection, "SELECT autosync.drop_sync('asked', 'desk')")
 
 

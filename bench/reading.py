@@ -91,7 +91,7 @@ def run_queue(connection):
     return spent, sum(dead_rows(connection, "[.]queue$").values()) - before
 
 
-def measure(table, server):
+def measure(report, server):
     with session() as connection:
         prepare(connection, server.url)
         (free_runs, held_runs), dead = run_pairs(connection)
@@ -101,11 +101,11 @@ def measure(table, server):
         with held_snapshot():
             held_queue = run_queue(connection)
     instead = "a queue with SKIP LOCKED"
-    table.add("worker: log and rows again, CPU µs per key (rows read, not decoded)", "≤ 1 + 3",
+    report.add("worker: log and rows again, CPU µs per key (rows read, not decoded)", "≤ 1 + 3",
               {"autosync": f"{free[0]:.2f}", instead: f"{free_queue[0]:.2f}"})
-    table.add("— the log alone", "≤ 1", {"autosync": f"{free[1]:.2f}"})
-    table.add("— with a snapshot held open all the while", "unchanged, ± 5 %",
+    report.add("— the log alone", "≤ 1", {"autosync": f"{free[1]:.2f}"})
+    report.add("— with a snapshot held open all the while", "unchanged, ± 5 %",
               {"autosync": f"{held[0]:.2f} ({held[0] / free[0] * 100 - 100:+.1f} %, medians of {PAIRS} by turns; those without differ by {spread:.0f} %)",
                instead: f"{held_queue[0]:.2f} ({held_queue[0] / free_queue[0] * 100 - 100:+.0f} %)"})
-    table.add(f"— dead rows after {KEYS:,} keys ({QUEUED:,} queue rows), free / held", "0",
+    report.add(f"— dead rows after {KEYS:,} keys ({QUEUED:,} queue rows), free / held", "0",
               {"autosync": f"{dead[0]} / {dead[1]}", instead: f"{free_queue[1]} / {held_queue[1]}"})
