@@ -1,5 +1,23 @@
 \echo Use "CREATE EXTENSION autosync" to load this file. \quit
 
+-- Whatever lies in other schemas, names without one mean PostgreSQL's own.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- Somebody who has made the schema beforehand could drop what is in it, or have made functions that fit better than ours.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
+               WHERE n.nspname = 'autosync' AND NOT r.rolsuper AND r.rolname <> current_user) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'schema "autosync" belongs to a role that is no superuser',
+            HINT = 'Drop it, or give it to a superuser with ALTER SCHEMA ... OWNER TO ....';
+    ELSIF EXISTS (SELECT FROM pg_depend AS d
+                  WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'autosync'::regnamespace AND d.classid <> 'pg_extension'::regclass) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'schema "autosync" is not empty',
+            HINT = 'Move what it holds into another schema.';
+    END IF;
+END
+$$;
+
 -- What targets get is JSON in UTF-8. An SQL_ASCII database may hold it; rows that do not are parked.
 DO $$
 BEGIN

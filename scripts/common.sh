@@ -30,24 +30,26 @@ free_port() {
 # Debian's own: another one that comes first in PATH does not see Debian's packages.
 python=/usr/bin/python3
 
-# A Python with what the stand-ins of test/parts need, made once per list of pinned packages; prints its path.
-parts_python() (
-    requirements=$here/test/parts/requirements.txt
-    venv=$cache/parts-$(cksum <"$requirements" | cut -d' ' -f1)
+# A Python with the packages of a pinned list, made once per list; prints its path: python_with REQUIREMENTS SIZE.
+python_with() (
+    name=$(basename "$(dirname "$1")")
+    venv=$cache/$name-$(cksum <"$here/$1" | cut -d' ' -f1)
     mkdir -p "$cache"
-    exec 9>"$cache/parts.lock"
+    exec 9>"$cache/$name.lock"
     flock 9
     if [ ! -e "$venv/.complete" ]; then
-        echo "parts: installing the packages of test/parts/requirements.txt (about 230 MB, once)" >&2
+        echo "$name: installing the packages of $1 (about $2, once)" >&2
         rm -rf "$venv"
-        if ! { "$python" -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$requirements"; } >&2; then
-            echo "parts: could not install them" >&2
+        if ! { "$python" -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check --no-deps -r "$here/$1"; } >&2; then
+            echo "$name: could not install them" >&2
             exit 1
         fi
         touch "$venv/.complete"
     fi
     echo "$venv/bin/python"
 )
+# With what the stand-ins of test/parts need.
+parts_python() { python_with test/parts/requirements.txt '230 MB'; }
 
 # A server of ours that runs in the background: serve NAME DIR COMMAND…; its pid and what it says are kept in DIR.
 serve() {
