@@ -2,6 +2,7 @@
 
 #include "config/settings.hpp"
 #include "pg/bridge.hpp"
+#include "pg/fault.hpp"
 #include "worker/hooks.hpp"
 #include "worker/launcher.hpp"
 #include "worker/shared.hpp"
@@ -15,6 +16,7 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void)
 {
     autosync::pg::guard([] {
+        AUTOSYNC_DEFINE_FAULTS();
         autosync::config::define_settings();
         if (!process_shared_preload_libraries_in_progress)
             return;

@@ -4,6 +4,7 @@
 #include "capture/wake.hpp"
 #include "outbox/append.hpp"
 #include "pg/bridge.hpp"
+#include "pg/fault.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::capture {
@@ -24,7 +25,10 @@ void flush(bool tail_only)
         return;
     wrote = true;
     wake = true;
-    changes->drain(tail_only, GetCurrentTimestamp(), [](const std::string &bytes) { outbox::append(bytes); });
+    changes->drain(tail_only, GetCurrentTimestamp(), [](const std::string &bytes) {
+        outbox::append(bytes);
+        AUTOSYNC_FAULT("in_flush");
+    });
 }
 
 void forget()

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/truncate.hpp"
 
@@ -33,9 +34,11 @@ bool truncate_in_place(const std::string &table, const std::function<bool()> &ch
     const auto toast = lock(relation);
     if (!toast || !check())
         return false;
+    AUTOSYNC_FAULT("before_rotate");
     pg::truncate(relation);
     if (OidIsValid(*toast))
         pg::truncate(*toast);
+    AUTOSYNC_FAULT("in_rotate");
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "config/connection.hpp"
+#include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
 #include "worker/debounce.hpp"
@@ -70,6 +71,7 @@ Runner::Step Runner::go_on(TimePoint now)
         return Step::again;
     }
     auto flight = read_flight(*destination(), *round_, round_limit());
+    AUTOSYNC_FAULT("after_read");
     const bool outdated = flight->outdated;
     launch(std::move(flight), now);
     return outdated ? Step::nothing : Step::again;
@@ -93,6 +95,7 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
     flight_->version = batch.version;
     flight_->sent_at = GetCurrentTimestamp();
     flight_->place = std::max(flight_->place, pg::flush_wal()); // the version's reservation too
+    AUTOSYNC_FAULT("before_send");
     delivery::Settings settings;
     settings.batch_size = batch_size(*flight_);
     settings.max_in_flight = breaker_.failures() > 0 ? 1 : flight_->target.max_in_flight; // half open: one try decides
@@ -124,11 +127,13 @@ milliseconds Runner::pump(TimePoint now)
         if (embedded) {
             const auto fail = flight_->target.description.options.find("fail");
             const auto response = execute_embedded(target_, outgoing->request, fail == flight_->target.description.options.end() ? "" : fail->second);
+            AUTOSYNC_FAULT("after_send");
             delivery.answer(outgoing->id, response, now);
             continue;
         }
         const http::Access access = flight_->target.description.access_to(outgoing->request); // may be the request's own
         tickets_[desk_.client.send(std::move(outgoing->request), access, flight_->target.limits)] = outgoing->id;
+        AUTOSYNC_FAULT("after_send");
     }
     if (delivery.finished()) {
         land(now);
@@ -141,6 +146,7 @@ milliseconds Runner::pump(TimePoint now)
 void Runner::land(TimePoint now)
 {
     activity("settling", target_.c_str());
+    AUTOSYNC_FAULT("before_settle");
     if (flight_->context && flight_->delivery)
         land_records();
     if (flight_->context) {
@@ -148,6 +154,7 @@ void Runner::land(TimePoint now)
         news_ = news_ || !flight_->context->doubtful.empty();
     }
     settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
+    AUTOSYNC_FAULT("after_settle");
     if (mapped() && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
             const pg::ActiveSnapshot snapshot;

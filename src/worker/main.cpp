@@ -13,6 +13,7 @@
 #include "worker/tenure.hpp"
 #include "worker/worker.hpp"
 
+#include "pg/fault.hpp"
 #include "pg/spi.hpp"
 
 extern "C" PGDLLEXPORT void autosync_worker_main(Datum argument);
@@ -86,6 +87,7 @@ bool serve(Tenure &tenure, const Extension &installed)
 {
     Extension extension = installed;
     Engine engine;
+    AUTOSYNC_FAULT("at_start");
     const Waiting waiting{engine.descriptor()};
     MemoryContext const scratch = pg::call([] { return AllocSetContextCreate(TopMemoryContext, "autosync turn", ALLOCSET_DEFAULT_SIZES); });
     while (!tenure.revoked()) {

@@ -8,6 +8,7 @@
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
 #include "outbox/history.hpp"
+#include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "worker/advance.hpp"
 #include "worker/round.hpp"
@@ -171,6 +172,7 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
         const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
         if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))
             finish(instance, target, round, carried);
+        AUTOSYNC_FAULT("in_settle");
     });
 }
 

@@ -6,7 +6,7 @@ import re
 
 import psycopg2.extensions
 
-from conftest import Database
+from servers import Database
 
 TABLES = """
 CREATE TABLE customers (id int PRIMARY KEY, name text);

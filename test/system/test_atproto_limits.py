@@ -4,7 +4,7 @@ import urllib.error
 
 import pytest
 
-from conftest import script, settings
+from servers import script, settings
 from pds import Pds, Proxy
 from test_atproto import wait_for
 

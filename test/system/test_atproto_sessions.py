@@ -10,7 +10,7 @@ import urllib.request
 import psycopg2
 import pytest
 
-from conftest import script, settings
+from servers import script, settings
 from oauth import Client
 from pds import Pds, Proxy
 from test_atproto import wait_for

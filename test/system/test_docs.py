@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import reader as reading
-from conftest import ROOT
+from servers import ROOT
 from neo4j_client import Neo4j
 from parts import Embedder, Qdrant
 from pds import Pds

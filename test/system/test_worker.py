@@ -55,8 +55,9 @@ class Cluster:
         return [pid for (pid,) in self.rows("SELECT pid FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = %s", name)]
 
     def wait_for_worker(self, name, timeout=1.0, other_than=()):
-        eventually(lambda: [pid for pid in self.served(name) if pid not in other_than], timeout, "a worker for " + name)
-        return self.served(name)[0]
+        found = []  # it may be gone again at the next look
+        eventually(lambda: found.extend(pid for pid in self.served(name) if pid not in other_than) or found, timeout, "a worker for " + name)
+        return found[0]
 
     def drop_all(self):
         for (name,) in self.rows("SELECT datname FROM pg_database WHERE datname LIKE %s AND NOT datistemplate", PREFIX + "%"):
