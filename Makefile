@@ -1,11 +1,13 @@
 # Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
-TASKS = check check-versions demo bench bench-peers setup docs compile_commands format tidy
+TASKS = check torture check-versions demo bench bench-peers setup docs compile_commands format tidy
 
 ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
 .PHONY: $(TASKS)
 
 check: setup
 	scripts/check
+torture: setup
+	/usr/bin/python3 test/fault/torture.py
 check-versions: setup
 	scripts/versions check
 demo: setup

@@ -626,7 +626,7 @@ COMMENT ON FUNCTION autosync.check_target(name) IS 'Asks the target whether it i
 CREATE FUNCTION autosync.pause(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_pause';
 COMMENT ON FUNCTION autosync.pause(name) IS 'Stops delivery to the target (NULL: to all that the caller owns) until resume(); capture goes on. For the owner of the server.';
 CREATE FUNCTION autosync.resume(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_resume';
-COMMENT ON FUNCTION autosync.resume(name) IS 'Goes on with delivery to the target (NULL: to all that the caller owns). For the owner of the server.';
+COMMENT ON FUNCTION autosync.resume(name) IS 'Goes on with delivery to the target (NULL: to all that the caller owns); one that has asked for patience, or was out of reach, is tried at once. For the owner of the server.';
 
 CREATE FUNCTION autosync.retry(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry';

@@ -25,6 +25,20 @@ std::vector<std::string> owned_targets(const std::optional<std::string> &target)
     return owned;
 }
 
+/// A target that backs off is tried at once.
+void hurry(const std::string &target)
+{
+    const char *const name = target.c_str();
+    pg::call([name] {
+        worker::TargetSlot *const slot = worker::target_slot(MyDatabaseId, name);
+        if (slot == nullptr)
+            return;
+        LWLockAcquire(worker::slot_lock(), LW_EXCLUSIVE);
+        slot->hurry = true;
+        LWLockRelease(worker::slot_lock());
+    });
+}
+
 void set_paused(const std::optional<std::string> &target, bool paused)
 {
     const auto targets = owned_targets(target);
@@ -36,6 +50,9 @@ void set_paused(const std::optional<std::string> &target, bool paused)
                     " ON CONFLICT (instance, target) DO UPDATE SET paused = excluded.paused,"
                     " paused_at = CASE WHEN excluded.paused THEN coalesce(t.paused_at, excluded.paused_at) END",
                     {instance, name, paused ? "on" : "off"});
+    if (!paused && worker::shared_memory_available())
+        for (const auto &name : targets)
+            hurry(name);
     capture::wake_at_commit();
 }
 

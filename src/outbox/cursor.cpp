@@ -87,7 +87,10 @@ void compact_cursors(std::int64_t instance)
         for (const auto &cursor : cursors)
             append(instance, cursor, cursor.reason);
     });
-    pg::transaction([&] { (void) truncate_in_place(table(old), [] { return true; }); });
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        (void) truncate_in_place(table(old), [] { return true; });
+    });
 }
 
 } // namespace autosync::outbox

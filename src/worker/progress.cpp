@@ -1,6 +1,7 @@
 #include "worker/progress.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "mapping/identity.hpp"
 #include "pg/spi.hpp"
@@ -83,6 +84,13 @@ void note_state(const std::string &target, TargetState state, std::chrono::milli
         if (next_attempt.count() == 0)
             slot.next_attempt = 0;
     });
+}
+
+bool take_hurry(const std::string &target)
+{
+    bool hurry = false;
+    change_slot(target, [&](TargetSlot &slot) { hurry = std::exchange(slot.hurry, false); });
+    return hurry;
 }
 
 void note_expired_count(const std::string &target, std::int64_t count)

@@ -14,6 +14,8 @@ namespace autosync::worker {
 void note_delivery(const std::string &target, const Flight &flight, const Round &round);
 void note_trouble(const std::string &target, const delivery::Trouble &trouble, std::chrono::milliseconds next_attempt);
 void note_state(const std::string &target, TargetState state, std::chrono::milliseconds next_attempt);
+/// Whether somebody wants the target tried now, though it has asked for patience; told once.
+[[nodiscard]] bool take_hurry(const std::string &target);
 void note_expired_count(const std::string &target, std::int64_t count);
 
 /// Notes how much there is to do before the first piece. In a transaction of its own.

@@ -131,10 +131,12 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
             record();
             return forever;
         }
-        if (const auto resume = std::max(resume_at_, breaker_.open_until()); now < resume) {
+        if (now < breaker_.open_until() && take_hurry(target_))
+            breaker_.reset();
+        if (now < breaker_.open_until()) {
             expire_held_up(now);
             record();
-            return until(resume, now);
+            return until(breaker_.open_until(), now);
         }
         Step step = Step::nothing;
         if (round_) {

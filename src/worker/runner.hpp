@@ -138,7 +138,6 @@ private:
     bool unrecorded_ = false; ///< the main cursor is ahead of its record
     std::vector<outbox::Ended> carried_; ///< events over since that record
     TimePoint recorded_at_{};
-    TimePoint resume_at_{};
     TimePoint job_at_{};
     TimePoint collect_at_{};
     TimePoint expire_at_{};

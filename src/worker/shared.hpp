@@ -56,6 +56,7 @@ struct TargetSlot {
     TimestampTz last_success;
     TimestampTz last_error_at;
     TimestampTz next_attempt; ///< 0: none
+    bool hurry;               ///< somebody wants it tried now
     TimestampTz stats_reset;
     char last_error[512];
     std::int64_t pending;        ///< when it was counted last, for other databases

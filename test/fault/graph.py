@@ -18,12 +18,12 @@ LABEL = re.compile(r"\(n:`_((?:[^`]|``)+)`")
 
 
 class Row:
-    """What the graph holds of one key: a version, and a document or none."""
-    __slots__ = ("version", "document")
+    """What the graph holds of one key: a version, and the number of a state; None: it was removed."""
+    __slots__ = ("version", "number")
 
-    def __init__(self, version, document):
+    def __init__(self, version, number):
         self.version = version
-        self.document = document
+        self.number = number
 
 
 class Journal:
@@ -36,12 +36,10 @@ class Journal:
         self.last = {}  # (source, key): the number that is in effect; None: removed
         self.events = self.stale = self.duplicates = self.inversions = 0
 
-    def note(self, source, key, version, document, applied):
-        number = None if document is None else document.get("seq")
-        place = source, key
+    def note(self, place, version, number, applied):
         self.events += 1
         if self.full:
-            self.entries.append((source, key, version, number, applied))
+            self.entries.append((*place, version, number, applied))
         if not applied:
             self.stale += 1
             return
@@ -198,30 +196,31 @@ class Graph:
         if statement.startswith("UNWIND"):
             self.times.append(time.monotonic())
             removal = statement.startswith("UNWIND $rows AS key")
-            rows = [(row, parameters["v"], None) if removal else (row["p"]["_key"], row["p"]["_v"], row["p"]) for row in parameters["rows"]]
+            rows = [(row, parameters["v"], None) if removal else (row["p"]["_key"], row["p"]["_v"], row["p"].get("seq", 0)) for row in parameters["rows"]]
             newer = [held for held in (self.write(source, *row) for row in rows) if held is not None]
             return result(["applied", "newer"], [[len(rows) - len(newer), max(newer, default=None)]])
         if "RETURN n._key AS key" in statement:
             after = parameters["after"]
             begin = (lambda key: key >= after) if ">= $after" in statement else (lambda key: key > after)
-            keys = sorted(key for (held, key), row in self.rows.items() if held == source and row.document is not None and begin(key))
+            keys = sorted(key for (held, key), row in self.rows.items() if held == source and row.number is not None and begin(key))
             return result(["key"], [[key] for key in keys[:parameters["limit"]]])
         return result(["count"], [[0]])
 
-    def write(self, source, key, version, document):
+    def write(self, source, key, version, number):
         """The version that stands in the way, or None."""
-        held = self.rows.get((source, key))
+        place = source, key
+        held = self.rows.get(place)
         newer = held is not None and held.version >= version
-        self.journal.note(source, key, version, document, not newer)
+        self.journal.note(place, version, number, not newer)
         if newer:
             return held.version
-        self.rows[source, key] = Row(version, document)
+        self.rows[place] = Row(version, number)
         return None
 
     def held(self, source="public.things"):
         """Key to number of all that is there."""
         with self.lock:
-            return {key: row.document.get("seq") for (of, key), row in self.rows.items() if of == source and row.document is not None}
+            return {key: row.number for (of, key), row in self.rows.items() if of == source and row.number is not None}
 
 
 class Broken(Exception):
