@@ -41,6 +41,8 @@ def prepare(connection, report):
         if way in triggers:
             one(connection, f"CREATE TRIGGER capture AFTER INSERT OR UPDATE OR DELETE ON cap_{way} FOR EACH ROW EXECUTE FUNCTION {triggers[way]}")
     add_sync(connection, "cap_autosync", "audit")
+    make_table(connection, "cap_rows")
+    one(connection, "SELECT autosync.add_sync('cap_rows', 'audit', '{\"capture\": \"row\"}', backfill => false)")
     return ways
 
 
@@ -106,7 +108,7 @@ def count_instructions(ways, report):
         return {}
     server_command("stop")
     try:
-        return {stretch: count for way in ways for stretch, count in count_way(way).items()}
+        return {stretch: count for way in [*ways, "rows"] for stretch, count in count_way(way).items()}
     finally:
         server_command("start")
 
@@ -142,6 +144,10 @@ def measure(report):
             of = {way: [counts[way, operation, kind] for operation in OPERATIONS] for way in ways}
             report.add(f"capture, {label}: insert / update / delete", goal,
                       {way: shown(of[way], of["none"], lambda x: f"{x / 1000:.1f}k") for way in ways[1:]}, plot(f"capture, {label}", of, ways))
+    if counts:
+        bulk = {way: [counts[way, operation, "bulk"] for operation in OPERATIONS] for way in ("none", "rows", "outbox")}
+        report.add("capture of payloads, bulk, added instructions per row: insert / update / delete", "≤ 20k · ≥ 6× fewer than plpgsql",
+                   {name: shown(bulk[way], bulk["none"], lambda x: f"{x / 1000:.1f}k") for name, way in (("autosync", "rows"), ("outbox", "outbox"))})
     for index, label, goal, form in ((0, "CPU µs per row", "—", lambda x: f"{x:.2f}"), (1, "WAL bytes per row", "≤ 20 B", lambda x: f"{x:.0f}")):
         of = {way: [times[way, operation][index] for operation in OPERATIONS] for way in ways}
         report.add(f"capture, bulk, added {label}: insert / update / delete", goal,

@@ -95,6 +95,7 @@ CREATE TABLE autosync.exceptions (
     last_error      text,
     request         text,
     answer          text,
+    payload         text,
     correlation_id  text,
     origin          text,
     created_at      timestamptz NOT NULL,
@@ -388,7 +389,7 @@ COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with wh
 
 CREATE FUNCTION autosync.event_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
-    OUT created_at timestamptz)
+    OUT created_at timestamptz, OUT payload jsonb)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_event_rows';
 COMMENT ON FUNCTION autosync.event_rows() IS 'What lies in the outbox and has not been taken up yet, for tables that the caller owns: the pending part of the view event_log.';
 
@@ -417,12 +418,12 @@ SELECT e.event_id, e.target::name AS target, coalesce(k.source_name, t.name, e.s
        e.origin, e.status, e.attempts, e.last_error, e.created_at, e.published_at, e.completed_at, e.updated_at,
        e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + k.event_ttl END) AS expires_at
 FROM (
-    SELECT p.event_id, p.target::text AS target, p.source, p.operation, p.entity_id, p.changed, NULL::jsonb AS payload, NULL::int8 AS source_version, p.correlation_id, p.origin,
+    SELECT p.event_id, p.target::text AS target, p.source, p.operation, p.entity_id, p.changed, p.payload, NULL::int8 AS source_version, p.correlation_id, p.origin,
            'PENDING' AS status, 0 AS attempts, NULL::text AS last_error, p.created_at, NULL::timestamptz AS published_at, NULL::timestamptz AS completed_at,
            p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at, NULL::timestamptz AS expires_at
     FROM autosync.event_rows() AS p
     UNION ALL
-    SELECT x.event_id, x.target::text, x.source, x.operation, x.key, NULL, NULL, NULL, x.correlation_id, x.origin, x.status, x.attempts,
+    SELECT x.event_id, x.target::text, x.source, x.operation, x.key, NULL, x.payload::jsonb, NULL, x.correlation_id, x.origin, x.status, x.attempts,
            x.last_error, x.created_at, NULL, NULL, x.updated_at, x.next_attempt_at, x.expires_at
     FROM autosync.exceptions AS x
     WHERE x.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND x.verb IS DISTINCT FROM 'confirm'
@@ -478,7 +479,7 @@ COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transacti
 COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it.';
 COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand.';
 COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its column, or a JSON object for several; NULL for truncate.';
-COMMENT ON COLUMN autosync.event_log.payload IS 'NULL: the event names the entity, its row is read when delivering.';
+COMMENT ON COLUMN autosync.event_log.payload IS 'The row as committed, of a deletion as it was, where the sync has capture = row: the columns that it uses. NULL: the event names the entity alone.';
 COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
 COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, COMPLETED (the target has confirmed it, or a newer state of the entity), FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
 COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: rises with every round.';
@@ -504,16 +505,16 @@ COMMENT ON COLUMN autosync.sync_status.has_conflict IS 'A change is held for rev
 
 CREATE FUNCTION autosync.captured_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
-    OUT created_at timestamptz)
+    OUT created_at timestamptz, OUT payload jsonb)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_captured_rows';
 COMMENT ON FUNCTION autosync.captured_rows() IS 'What captured() shows, without names.';
 
 CREATE FUNCTION autosync.captured()
-RETURNS TABLE (target name, source text, event_type text, operation text, entity_type text, entity_id text, changed text[], correlation_id text, origin text)
+RETURNS TABLE (target name, source text, event_type text, operation text, entity_type text, entity_id text, changed text[], correlation_id text, origin text, payload jsonb)
 LANGUAGE sql VOLATILE STRICT
 BEGIN ATOMIC
     SELECT e.target, coalesce(s.source_name, e.source::text), autosync.event_type(coalesce(s.entity_type, e.source::text), e.operation, coalesce(s.relationship, false)),
-           e.operation, s.entity_type, e.entity_id, e.changed, e.correlation_id, e.origin
+           e.operation, s.entity_type, e.entity_id, e.changed, e.correlation_id, e.origin, e.payload
     FROM autosync.captured_rows() AS e
     LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
     ORDER BY e.event_id, e.target;

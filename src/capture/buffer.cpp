@@ -47,6 +47,13 @@ Buffer::Index Buffer::add(int level, TopicId topic, const outbox::PackedEvent &e
         }
         return static_cast<Index>(known);
     }
+    append(topic, event, hash);
+    remember(entries_.size() - 1);
+    return static_cast<Index>(entries_.size() - 1);
+}
+
+Buffer::Entry &Buffer::append(TopicId topic, const outbox::PackedEvent &event, std::uint32_t hash)
+{
     Entry entry{};
     entry.topic = topic;
     entry.key_size = static_cast<std::uint32_t>(event.key.size());
@@ -58,9 +65,7 @@ Buffer::Index Buffer::add(int level, TopicId topic, const outbox::PackedEvent &e
     entry.rekeyed = event.rekeyed;
     arena_.append(event.key);
     arena_.append(event.changed);
-    entries_.push_back(entry);
-    remember(entries_.size() - 1);
-    return static_cast<Index>(entries_.size() - 1);
+    return entries_.emplace_back(entry);
 }
 
 void Buffer::mark(Index index, std::string_view target)
@@ -131,8 +136,14 @@ std::size_t Buffer::tail_bytes() const noexcept
 outbox::PackedEvent Buffer::packed(const Entry &entry) const
 {
     const std::string_view arena{arena_};
-    return {entry.operation, entry.rekeyed, entry.key_columns, arena.substr(entry.offset, entry.key_size),
-            arena.substr(entry.offset + entry.key_size, entry.changed_size)};
+    const std::size_t behind = entry.offset + entry.key_size + entry.changed_size;
+    outbox::PackedEvent event{entry.operation, entry.rekeyed, entry.key_columns, arena.substr(entry.offset, entry.key_size),
+                              arena.substr(entry.offset + entry.key_size, entry.changed_size)};
+    if (entry.row) {
+        event.payload = arena.substr(behind + sizeof(RowPart), row_part(entry).payload_size);
+        event.unclear = entry.unclear;
+    }
+    return event;
 }
 
 /// Events of one table and session context collapse by key, whichever targets they go to.
@@ -151,7 +162,7 @@ std::size_t Buffer::find(TopicId topic, std::string_view key, std::uint32_t hash
             continue;
         const auto &theirs = this->topic(entry.topic);
         const auto &ours = this->topic(topic);
-        if (entry.topic == topic || (!theirs.alone && !ours.alone && theirs.table == ours.table && theirs.correlation_id == ours.correlation_id && theirs.origin == ours.origin))
+        if (entry.topic == topic || (!theirs.alone && !ours.alone && !entry.row && theirs.table == ours.table && theirs.correlation_id == ours.correlation_id && theirs.origin == ours.origin))
             return index;
     }
     return entries_.size();

@@ -24,6 +24,15 @@ public:
     /// Notes a change made at this nesting level of transactions. A key that the same level has noted already is noted once:
     /// targets and changed attributes are united, the operation becomes the net one.
     Index add(int level, TopicId topic, const outbox::PackedEvent &event);
+    /// Where an event that is delivered as it is stands among the others of its key: command, and the row versions it lies between (0: none).
+    struct Lineage {
+        std::uint32_t command = 0;
+        std::uint64_t before = 0;
+        std::uint64_t after = 0;
+    };
+    /// Notes an event that carries its row: never united with another. Nested triggers may tell of a later change first: the events of one
+    /// key are brought into the order of commands, and those that do not follow from one another are marked as unclear.
+    Index add_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage);
     /// Another target wants the event too.
     void mark(Index index, std::string_view target);
 
@@ -41,11 +50,11 @@ public:
 
     /// Packs all entries (or only the innermost level's) into chunks, hands each to `write(const std::string &bytes)`, and forgets them.
     template <typename Write>
-    void drain(bool tail_only, std::int64_t captured_at, Write &&write)
+    void drain(bool tail_only, std::int64_t captured_at, Write &&write, std::uint64_t seal = 0)
     {
         const std::size_t first = tail_only && !frames_.empty() ? frames_.back().first_entry : 0;
         writer_.clear(); // an error may have left something
-        pack(writer_, first, captured_at, write);
+        pack(writer_, first, captured_at, seal, write);
         shrink(first, first < entries_.size() ? entries_[first].offset : arena_.size());
     }
 
@@ -54,7 +63,7 @@ public:
     void copy(std::int64_t captured_at, Write &&write) const
     {
         outbox::ChunkWriter writer;
-        pack(writer, 0, captured_at, write);
+        pack(writer, 0, captured_at, 0, write);
     }
 
 private:
@@ -67,6 +76,12 @@ private:
         std::uint8_t key_columns;
         outbox::Operation operation : 4;
         bool rekeyed : 1;
+        bool row : 1;     ///< behind the bitmap lies a RowPart, then the payload
+        bool unclear : 1; ///< of a row
+    };
+    struct RowPart {
+        Lineage lineage;
+        std::size_t payload_size;
     };
     struct Known {
         outbox::Topic topic;
@@ -78,20 +93,24 @@ private:
     };
 
     template <typename Write>
-    void pack(outbox::ChunkWriter &writer, std::size_t first, std::int64_t captured_at, Write &&write) const
+    void pack(outbox::ChunkWriter &writer, std::size_t first, std::int64_t captured_at, std::uint64_t seal, Write &&write) const
     {
         for (std::size_t i = first; i < entries_.size(); ++i) {
             const Entry &entry = entries_[i];
             if (!writer.add(entry.topic, topics_[entry.topic].packed, packed(entry))) {
-                write(writer.take(captured_at));
+                write(writer.take(captured_at, seal));
                 (void) writer.add(entry.topic, topics_[entry.topic].packed, packed(entry));
             }
         }
         if (!writer.empty())
-            write(writer.take(captured_at));
+            write(writer.take(captured_at, seal));
     }
     [[nodiscard]] outbox::PackedEvent packed(const Entry &entry) const;
     [[nodiscard]] std::size_t find(TopicId topic, std::string_view key, std::uint32_t hash) const;
+    [[nodiscard]] std::size_t row_before(std::size_t place) const;
+    [[nodiscard]] RowPart row_part(const Entry &entry) const;
+    Entry &append(TopicId topic, const outbox::PackedEvent &event, std::uint32_t hash);
+    Index settle_in(std::size_t place);
     [[nodiscard]] std::uint32_t hash_of(TopicId topic, std::string_view key) const;
     void remember(std::size_t index);
     void rehash();

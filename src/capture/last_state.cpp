@@ -5,9 +5,6 @@
 
 namespace autosync::capture {
 
-namespace {
-
-/// Of the transaction as a whole, not of the condition: cancelled, no memory, a deadlock.
 bool is_of_transaction(int sqlstate)
 {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
@@ -21,8 +18,6 @@ bool is_of_transaction(int sqlstate)
         return false;
     }
 }
-
-} // namespace
 
 void LastState::prepare()
 {

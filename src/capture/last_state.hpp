@@ -9,6 +9,9 @@
 
 namespace autosync::capture {
 
+/// Is an error of the transaction as a whole, not of what was evaluated in it: cancelled, no memory, a deadlock?
+[[nodiscard]] bool is_of_transaction(int sqlstate);
+
 class LastState final {
 public:
     /// `table`: that declares the sync, `row_type`: of the rows that are deleted, which may be those of a partition.

@@ -169,6 +169,12 @@ std::string used_columns(Relation relation, const Options &options, const std::v
     return used;
 }
 
+outbox::Carries carries_of(const std::string & /*target*/, const Options &options)
+{
+    const auto declared = options.find("capture");
+    return declared != options.end() && declared->second == "row" ? outbox::Carries::rows : outbox::Carries::keys;
+}
+
 void build(Spec &spec, const TriggerData &trigger)
 {
     Relation const relation = trigger.tg_relation;
@@ -193,6 +199,11 @@ void build(Spec &spec, const TriggerData &trigger)
         spec.used = used_columns(relation, declaration.options, key);
         if (const auto condition = config::removal_condition(declaration.options); !condition.empty())
             spec.removes = std::make_shared<LastState>(condition, spec.table, RelationGetDescr(relation)->tdtypeid);
+        spec.carries = carries_of(spec.target, declaration.options);
+        if (spec.carries != outbox::Carries::keys)
+            spec.row = std::make_shared<pg::RowJson>(RelationGetDescr(relation), spec.used);
+    } else {
+        spec.carries = carries_of(spec.target, options_of_sync(trigger, spec.target));
     }
     spec.active = true;
 }

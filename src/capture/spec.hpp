@@ -11,6 +11,7 @@
 #include "config/options.hpp"
 #include "config/settings.hpp"
 #include "pg/canonical.hpp"
+#include "pg/row_json.hpp"
 #include "pg/postgres.hpp"
 
 namespace autosync::capture {
@@ -43,6 +44,8 @@ struct Spec {
     unsigned operations = 0;       ///< bits 1 << outbox::Operation
     std::vector<KeyPart> key;
     std::shared_ptr<LastState> removes; ///< asked of a row that is deleted; null: the option on_delete is a word
+    outbox::Carries carries = outbox::Carries::keys;
+    std::shared_ptr<const pg::RowJson> row; ///< how a row is written that its events carry
     std::string used;              ///< bitmap of the attributes that the sync reads (bit n-1 = attribute n)
 
     // The topic of this sync's events in the current transaction, while epoch and session settings stay the same.

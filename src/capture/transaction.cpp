@@ -18,6 +18,7 @@ Buffer *changes = nullptr; // per session; never destroyed
 bool sealed = false;       // our pre-commit has run: whatever another module changes now is written at once
 bool wrote = false;        // this transaction has rows in the log
 bool wake = false;
+bool rows = false;         // events of this transaction carry their rows
 
 void flush(bool tail_only)
 {
@@ -25,10 +26,22 @@ void flush(bool tail_only)
         return;
     wrote = true;
     wake = true;
-    changes->drain(tail_only, GetCurrentTimestamp(), [](const std::string &bytes) {
-        outbox::append(bytes);
-        AUTOSYNC_FAULT("in_flush");
-    });
+    // Whoever changes the same row later does so when this transaction has committed, so its own seal is higher.
+    const std::uint64_t seal = rows && !tail_only ? pg::call([] { return GetXLogInsertRecPtr(); }) : 0;
+    changes->drain(
+        tail_only, GetCurrentTimestamp(),
+        [](const std::string &bytes) {
+            outbox::append(bytes);
+            AUTOSYNC_FAULT("in_flush");
+        },
+        seal);
+}
+
+/// All was written before there was a seal.
+void write_trailer()
+{
+    outbox::ChunkWriter trailer;
+    outbox::append(trailer.take(GetCurrentTimestamp(), pg::call([] { return GetXLogInsertRecPtr(); })));
 }
 
 void forget()
@@ -38,6 +51,7 @@ void forget()
     sealed = false;
     wrote = false;
     wake = false;
+    rows = false;
     forget_awaited();
     outbox::end_transaction();
 }
@@ -48,6 +62,8 @@ void at_transaction(XactEvent event, void *)
         switch (event) {
         case XACT_EVENT_PRE_COMMIT:
         case XACT_EVENT_PRE_PREPARE:
+            if (rows && wrote && changes->empty())
+                write_trailer();
             flush(false);
             sealed = true;
             break;
@@ -111,6 +127,12 @@ void noted()
         flush(false);
     else if (changes->bytes() > early_flush_bytes && changes->tail_bytes() > least_tail_bytes)
         flush(true); // outer levels stay: written by the inner one they would be rolled back with it
+}
+
+void noted_rows()
+{
+    rows = true;
+    noted();
 }
 
 bool has_written() noexcept { return wrote; }

@@ -13,6 +13,8 @@ namespace autosync::capture {
 /// To be called after something was noted: writes to the log early when the buffer has grown large, or when the transaction is
 /// already past the point where it would have been written.
 void noted();
+/// Likewise, when events carry their rows: the transaction's place among others is written down with its last chunk.
+void noted_rows();
 
 /// The current transaction has written changes to the log already.
 [[nodiscard]] bool has_written() noexcept;

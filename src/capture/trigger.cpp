@@ -6,10 +6,10 @@
 
 #include "capture/arrival.hpp"
 #include "capture/compare.hpp"
+#include "capture/row_version.hpp"
 #include "capture/spec.hpp"
 #include "capture/transaction.hpp"
 #include "config/settings.hpp"
-#include "outbox/rewrites.hpp"
 #include "pg/bridge.hpp"
 
 namespace autosync::capture {
@@ -40,6 +40,8 @@ struct LastRow {
     Oid table = InvalidOid;
     std::vector<Oid> triggers; ///< that have seen it; the first made the entries
     std::vector<AttrNumber> key;
+    outbox::Carries carries = outbox::Carries::keys;
+    std::string columns; ///< of the row that the entries carry
     std::vector<Buffer::Index> entries;
 };
 LastRow *last_row = nullptr;
@@ -139,7 +141,7 @@ Buffer::TopicId topic_of(Spec &spec, Buffer &changes)
         if (known.correlation_id == settings.correlation_id && known.origin == settings.origin)
             return spec.topic;
     }
-    spec.topic = changes.intern({spec.table, {spec.target}, settings.correlation_id, settings.origin, spec.removes != nullptr});
+    spec.topic = changes.intern(topic_now(spec));
     spec.epoch = changes.epoch();
     return spec.topic;
 }
@@ -158,6 +160,7 @@ bool is_last_row(const Spec &spec, const TriggerData &trigger, Operation operati
     return last.generation == changes.generation() && last.relation == RelationGetRelid(trigger.tg_relation) && last.operation == operation &&
            last.table == spec.table && ItemPointerEquals(const_cast<ItemPointer>(&last.before), &trigger.tg_trigtuple->t_self) &&
            (operation != Operation::update || ItemPointerEquals(const_cast<ItemPointer>(&last.after), &trigger.tg_newtuple->t_self)) &&
+           spec.carries == last.carries && (spec.row == nullptr || spec.used == last.columns) &&
            std::find(last.triggers.begin(), last.triggers.end(), me) == last.triggers.end() && same_key_columns(spec, last.key);
 }
 
@@ -176,6 +179,9 @@ void remember_row(const Spec &spec, const TriggerData &trigger, Operation operat
     for (const KeyPart &column : spec.key)
         last.key.push_back(column.number);
     last.entries.clear();
+    last.carries = spec.carries;
+    if (spec.row != nullptr)
+        last.columns = spec.used;
 }
 
 std::string_view view(const StringInfoData &text) { return {text.data, static_cast<std::size_t>(text.len)}; }
@@ -212,6 +218,14 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
     if (!alone)
         remember_row(spec, trigger, operation, changes);
     const auto columns = static_cast<std::uint8_t>(spec.key.size());
+    if (spec.row != nullptr) {
+        const auto entries = note_version(spec, trigger, topic,
+                                          {operation, removes, columns, view(key), row.has_changes ? view(changed) : std::string_view{}},
+                                          row.rekeyed ? view(old_key) : std::string_view{});
+        if (!alone)
+            last_row->entries = entries;
+        return;
+    }
     Buffer::Index former = 0;
     if (row.rekeyed)
         former = changes.add(level, topic, {Operation::remove, true, columns, view(old_key), {}});
@@ -221,18 +235,6 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
             last_row->entries.push_back(former);
         last_row->entries.push_back(entry);
     }
-    noted();
-}
-
-void note_truncate(Spec &spec, Oid table)
-{
-    Buffer &changes = buffer();
-    if (last_row != nullptr)
-        last_row->generation = 0;
-    if (spec.manner.awaited())
-        await_arrival(spec.target, spec.table, true);
-    changes.add(GetCurrentTransactionNestLevel(), topic_of(spec, changes), {Operation::truncate, false, 0, {}, {}});
-    outbox::note_emptied(table, spec.target);
     noted();
 }
 
@@ -268,9 +270,11 @@ void capture(const TriggerData &trigger)
     Spec &spec = spec_of(trigger);
     if (!spec.active || (spec.operations & 1U << unsigned(operation)) == 0 || spec.target == settings.origin)
         return;
-    if (operation == Operation::truncate)
+    if (operation == Operation::truncate) {
+        if (last_row != nullptr)
+            last_row->generation = 0;
         note_truncate(spec, RelationGetRelid(trigger.tg_relation));
-    else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event)) {
+    } else if (TRIGGER_FIRED_FOR_ROW(trigger.tg_event) && TRIGGER_FIRED_AFTER(trigger.tg_event)) {
         Spec *current = &spec;
         bool removes = false;
         if (operation == Operation::remove && spec.removes != nullptr) {

@@ -78,6 +78,7 @@ constexpr std::array table{
     Option{"refresh_on", object, "*", "sync", "", "", "table to the column that names the entity: it is delivered anew when those rows change; several columns, in the order of the key, as a list"},
     Option{"max_lag", duration, "*", "sync", "", "", "age of the oldest undelivered change at which health(), a notification and the log say so, and again when it has caught up", 100, 3'660 * day},
     Option{"operations", choices, "*", "sync", "insert,update,delete,truncate", "=insert,update,delete,truncate", "which operations are captured"},
+    Option{"capture", choice, "*", "sync", "key,row", "=key", "key: an event names the entity, and its row is read when it is delivered; row: it carries the row as committed"},
     Option{"entity_type", text, "*", "sync", "", "", "name in events; default: the table's name"},
     Option{"collection", text, "atproto", "sync", "", "", "NSID of the records, as app.bsky.feed.post"},
     Option{"did", text, "atproto", "sync", "", "", "column that says whose record it is; default: did, that of the user of user_id, author"},

@@ -108,6 +108,8 @@ const Setting table[] = {
     {"autosync.log_errors", Bool{&settings.log_errors, true}, PGC_SUSET, "Write failed deliveries to the server log.", nullptr},
     {"autosync.max_attempts", Int{&settings.max_attempts, 3, 1, 1'000, 0}, PGC_SUSET, "Attempts for a change that a target refuses.",
      "A target that is unreachable is retried without limit."},
+    {"autosync.max_event_size", Int{&settings.max_event_size, 65'536, 1, 131'072, GUC_UNIT_KB}, PGC_SUSET, "Largest row that is stored in an event.",
+     "Of a larger one only the key is stored, and the row is read when the event is delivered."},
     {"autosync.max_in_flight", Int{&settings.max_in_flight, 4, 1, 64, 0}, PGC_SUSET, "Requests under way at once per target.", nullptr},
     {"autosync.max_workers", Int{&settings.max_workers, 4, 1, 128, 0}, PGC_POSTMASTER, "Workers in the cluster, at most one per database.", nullptr},
     {"autosync.origin", Text{&settings.origin, "", check_short}, PGC_SUSET, "Where the changes of this session come from.",

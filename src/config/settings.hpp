@@ -26,6 +26,7 @@ struct Settings {
     int history_retention = 604'800; ///< seconds; 0: nothing is kept
     int history_size = 1'048'576;    ///< kB; 0: nothing is kept
     int max_attempts = 3;
+    int max_event_size = 65'536; ///< kB
     int max_in_flight = 4;
     int max_workers = 4;
     int outbox_warn_size = 0; ///< kilobytes; 0: never

@@ -125,13 +125,14 @@ public:
 private:
     void put(const Pending &pending, const std::string &id, const std::string &entity, Datum changed)
     {
-        constexpr int columns = 9;
+        constexpr int columns = 10;
         constexpr int at_once = 500; // rows whose memory is given back together
         MemoryContext const home = MemoryContextSwitchTo(scratch_);
         const auto text = [](std::string_view it) { return PointerGetDatum(cstring_to_text_with_len(it.data(), static_cast<int>(it.size()))); };
         NameData target;
         namestrcpy(&target, pending.target.c_str());
         const auto &topic = pending.topic;
+        const auto &payload = pending.event.payload;
         Datum values[columns] = {text(id),
                                  NameGetDatum(&target),
                                  ObjectIdGetDatum(topic.table),
@@ -140,8 +141,10 @@ private:
                                  changed,
                                  text(topic.correlation_id),
                                  text(topic.origin),
-                                 TimestampTzGetDatum(pending.captured_at)};
-        bool nulls[columns] = {false, false, false, false, pending.event.key.empty(), changed == 0, topic.correlation_id.empty(), topic.origin.empty(), false};
+                                 TimestampTzGetDatum(pending.captured_at),
+                                 payload.empty() ? Datum{0} : DirectFunctionCall1(jsonb_in, CStringGetDatum(payload.c_str()))};
+        bool nulls[columns] = {false, false, false, false, pending.event.key.empty(), changed == 0, topic.correlation_id.empty(), topic.origin.empty(), false,
+                                payload.empty()};
         tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
         MemoryContextSwitchTo(home);
         if (++rows_ % at_once == 0)

@@ -8,20 +8,32 @@ namespace autosync::outbox {
 
 namespace {
 
-constexpr char format_version = 1;
-constexpr std::size_t header_reserve = 32; // version, time, counts
+constexpr char plain_format = 1;
+constexpr char sealed_format = 2; // the same with a seal behind the time
+constexpr std::size_t header_reserve = 40; // version, time, seal, counts
+constexpr unsigned carries_shift = 32;     // what a topic's events carry lies above the table's oid
 constexpr std::size_t max_number = 10;     // bytes of a packed number
 
 // The first byte of an event.
 constexpr unsigned operation_bits = 0x07;
 constexpr unsigned rekeyed_bit = 0x08;
 constexpr unsigned changed_bit = 0x10;
+constexpr unsigned payload_bit = 0x20;
+constexpr unsigned unclear_bit = 0x40;
 
 inline char *put_number(char *to, std::uint64_t number)
 {
     for (; number >= 0x80; number >>= 7)
         *to++ = static_cast<char>(static_cast<std::uint8_t>(number) | 0x80U);
     *to++ = static_cast<char>(number);
+    return to;
+}
+
+/// Eight bytes, the lowest first.
+inline char *put_whole(char *to, std::uint64_t value)
+{
+    for (unsigned i = 0; i < sizeof(value); ++i)
+        *to++ = static_cast<char>(value >> (8 * i) & 0xffU);
     return to;
 }
 
@@ -58,6 +70,15 @@ public:
             throw std::runtime_error{"outbox chunk is damaged: impossible count"};
         return value;
     }
+    /// Eight bytes, the lowest first.
+    std::uint64_t whole()
+    {
+        std::uint64_t value = 0;
+        const auto raw = take(sizeof(value));
+        for (unsigned i = 0; i < sizeof(value); ++i)
+            value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(raw[i])) << (8 * i);
+        return value;
+    }
     [[nodiscard]] bool done() const { return rest_.empty(); }
 
 private:
@@ -67,7 +88,11 @@ private:
 Topic read_topic(Unpacker &in)
 {
     Topic topic;
-    topic.table = static_cast<std::uint32_t>(in.number());
+    const auto table = in.number();
+    topic.table = static_cast<std::uint32_t>(table);
+    if (table >> carries_shift > static_cast<std::uint64_t>(Carries::words))
+        throw std::runtime_error{"outbox chunk is damaged: unknown kind of events"};
+    topic.carries = static_cast<Carries>(table >> carries_shift);
     const auto targets = in.count();
     for (std::size_t i = 0; i < targets; ++i)
         topic.targets.push_back(in.text());
@@ -99,7 +124,22 @@ Event read_event(Unpacker &in, std::size_t topics)
                 event.changed.push_back(static_cast<std::uint16_t>(i + 1));
         }
     }
+    if ((head & payload_bit) != 0)
+        event.payload = in.text();
+    event.unclear = (head & unclear_bit) != 0;
     return event;
+}
+
+/// What a chunk begins with.
+Chunk read_head(Unpacker &in)
+{
+    const char version = in.take(1).front();
+    if (version != plain_format && version != sealed_format)
+        throw std::runtime_error{"outbox chunk has an unknown format version"};
+    Chunk chunk;
+    chunk.captured_at = static_cast<std::int64_t>(in.whole());
+    chunk.seal = version == sealed_format ? in.whole() : 0;
+    return chunk;
 }
 
 } // namespace
@@ -119,7 +159,7 @@ void pack_text(std::string &out, std::string_view text)
 std::string pack_topic(const Topic &topic)
 {
     std::string out;
-    pack_number(out, topic.table);
+    pack_number(out, topic.table | static_cast<std::uint64_t>(topic.carries) << carries_shift);
     pack_number(out, topic.targets.size());
     for (const auto &target : topic.targets)
         pack_text(out, target);
@@ -130,7 +170,7 @@ std::string pack_topic(const Topic &topic)
 
 bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const PackedEvent &event)
 {
-    const std::size_t needed = event.key.size() + event.changed.size() + 16;
+    const std::size_t needed = event.key.size() + event.changed.size() + event.payload.size() + 16;
     const std::size_t topics_before = topic_bytes_.size();
     const auto at = std::find(topic_ids_.rbegin(), topic_ids_.rend(), topic_id);
     const bool known = at != topic_ids_.rend();
@@ -146,24 +186,28 @@ bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const Pack
     const bool update = event.operation == Operation::update && !event.changed.empty();
     std::array<char, 1 + 2 * max_number> head;
     char *end = head.data();
-    *end++ = static_cast<char>(static_cast<unsigned>(event.operation) | (event.rekeyed ? rekeyed_bit : 0U) | (update ? changed_bit : 0U));
+    *end++ = static_cast<char>(static_cast<unsigned>(event.operation) | (event.rekeyed ? rekeyed_bit : 0U) | (update ? changed_bit : 0U) |
+                               (event.payload.empty() ? 0U : payload_bit) | (event.unclear ? unclear_bit : 0U));
     end = put_number(end, index);
     end = put_number(end, event.key_columns);
     event_bytes_.append(head.data(), static_cast<std::size_t>(end - head.data()));
     event_bytes_.append(event.key);
     if (update)
         pack_text(event_bytes_, event.changed);
+    if (!event.payload.empty())
+        pack_text(event_bytes_, event.payload);
     ++events_;
     return true;
 }
 
-const std::string &ChunkWriter::take(std::int64_t captured_at)
+const std::string &ChunkWriter::take(std::int64_t captured_at, std::uint64_t seal)
 {
-    std::array<char, 9 + max_number> head{format_version};
-    for (unsigned i = 0; i < 8; ++i)
-        head[i + 1] = static_cast<char>(static_cast<std::uint64_t>(captured_at) >> (8 * i) & 0xffU);
-    const char *const end = put_number(head.data() + 9, topic_ids_.size());
-    if (taken_.capacity() > 8 * capacity) // one huge key must not hold memory for ever
+    std::array<char, 17 + max_number> head{seal == 0 ? plain_format : sealed_format};
+    char *at = put_whole(head.data() + 1, static_cast<std::uint64_t>(captured_at));
+    if (seal != 0)
+        at = put_whole(at, seal);
+    const char *const end = put_number(at, topic_ids_.size());
+    if (taken_.capacity() > 8 * capacity) // one huge key or row must not hold memory for ever
         taken_ = {};
     taken_.assign(head.data(), static_cast<std::size_t>(end - head.data()));
     taken_ += topic_bytes_;
@@ -186,14 +230,7 @@ void ChunkWriter::clear() noexcept
 Chunk read_chunk(std::string_view bytes)
 {
     Unpacker in{bytes};
-    if (in.take(1).front() != format_version)
-        throw std::runtime_error{"outbox chunk has an unknown format version"};
-    Chunk chunk;
-    std::uint64_t time = 0;
-    const auto raw = in.take(8);
-    for (unsigned i = 0; i < 8; ++i)
-        time |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(raw[i])) << (8 * i);
-    chunk.captured_at = static_cast<std::int64_t>(time);
+    Chunk chunk = read_head(in);
     const auto topics = in.count();
     chunk.topics.reserve(topics);
     for (std::size_t i = 0; i < topics; ++i)
@@ -205,6 +242,12 @@ Chunk read_chunk(std::string_view bytes)
     if (!in.done())
         throw std::runtime_error{"outbox chunk is damaged: bytes left over"};
     return chunk;
+}
+
+std::uint64_t seal_of(std::string_view bytes)
+{
+    Unpacker in{bytes};
+    return read_head(in).seal;
 }
 
 } // namespace autosync::outbox

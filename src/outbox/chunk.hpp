@@ -18,6 +18,16 @@ enum class Operation : std::uint8_t {
     truncate = 4 ///< no key: whatever the target holds from this table becomes suspect
 };
 
+/// What events carry beside their keys.
+enum class Carries : std::uint8_t {
+    keys = 0,    ///< nothing: the row is read when it is delivered
+    rows = 1,    ///< the row as committed, for whoever looks at the events; it is read again when it is delivered
+    history = 2, ///< likewise, and that is what is delivered: each event, in order
+    words = 3    ///< what an application said, to be delivered likewise
+};
+/// Is every single event delivered, in order?
+[[nodiscard]] constexpr bool is_history(Carries carries) noexcept { return carries >= Carries::history; }
+
 /// What many events of a chunk share.
 struct Topic {
     std::uint32_t table = 0;          ///< oid of the synced table
@@ -25,6 +35,7 @@ struct Topic {
     std::string correlation_id;
     std::string origin;
     bool alone = false; ///< not written: while they are buffered its events are not united with those for other targets
+    Carries carries = Carries::keys;
 
     friend bool operator==(const Topic &, const Topic &) = default;
 };
@@ -35,6 +46,8 @@ struct Event {
     bool rekeyed = false;               ///< the key was given up by a key change: its absence removes, whatever the operations say
     std::vector<std::string> key;       ///< canonical text per key column
     std::vector<std::uint16_t> changed; ///< attribute numbers that an update changed, ascending
+    std::string payload{};              ///< JSON; empty: it carries none, or was too large
+    bool unclear = false;               ///< how it stands to others of its entity in its transaction cannot be told
 };
 
 /// An event as capture holds it: the key already packed (see pack_text), the changed attributes as a bitmap (bit n-1 = attribute n).
@@ -44,6 +57,8 @@ struct PackedEvent {
     std::uint8_t key_columns = 0;
     std::string_view key;
     std::string_view changed;
+    std::string_view payload{};
+    bool unclear = false;
 };
 
 void pack_number(std::string &out, std::uint64_t number); ///< LEB128
@@ -58,8 +73,8 @@ public:
     /// False when it does not fit any more (an event on its own always fits). `topic_id` names the packed topic among the caller's.
     [[nodiscard]] bool add(std::uint32_t topic_id, std::string_view topic, const PackedEvent &event);
     [[nodiscard]] bool empty() const noexcept { return events_ == 0; }
-    /// The chunk, until the next call. captured_at: µs since 2000-01-01, as TimestampTz.
-    [[nodiscard]] const std::string &take(std::int64_t captured_at);
+    /// The chunk, until the next call. captured_at: µs since 2000-01-01, as TimestampTz. seal: see Chunk.
+    [[nodiscard]] const std::string &take(std::int64_t captured_at, std::uint64_t seal = 0);
     void clear() noexcept;
 
 private:
@@ -72,11 +87,14 @@ private:
 
 struct Chunk {
     std::int64_t captured_at = 0;
+    std::uint64_t seal = 0; ///< orders the transactions that changed one row: where the WAL ended before the last chunk was written; 0: not known yet
     std::vector<Topic> topics;
     std::vector<Event> events;
 };
 
 /// Throws std::runtime_error when the bytes are not a chunk.
 [[nodiscard]] Chunk read_chunk(std::string_view bytes);
+/// Its seal, without reading the rest.
+[[nodiscard]] std::uint64_t seal_of(std::string_view bytes);
 
 } // namespace autosync::outbox

@@ -25,6 +25,7 @@ struct Ended {
     std::int64_t created_at = 0;
     std::int64_t published_at = 0;
     std::int64_t completed_at = 0;
+    std::string payload{};  ///< JSON; empty: the event carried none
 };
 
 } // namespace autosync::outbox

@@ -24,6 +24,7 @@ std::string to_json(const Refusal &refusal)
     append_field(out, "status", refusal.given_up ? "FAILED" : "RETRYING");
     append_field(out, "delay", std::to_string(refusal.delay.count()));
     append_field(out, "captured_at", std::to_string(refusal.captured_at));
+    append_exact(out, "payload", refusal.payload);
     return out + "}";
 }
 
@@ -99,14 +100,15 @@ std::set<Oid> note_free(std::int64_t instance, const std::string &target, const 
 void write_refusals(std::int64_t instance, const std::string &target, std::string list)
 {
     pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
-                " created_at, updated_at, next_attempt_at)"
+                " payload, created_at, updated_at, next_attempt_at)"
                 " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
-                " nullif(r.answer, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
+                " nullif(r.answer, ''), nullif(r.payload, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
                 " clock_timestamp()), clock_timestamp(),"
                 " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
                 " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
-                " request text, answer text, delay float8, captured_at int8)"
-                " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
+                " request text, answer text, delay float8, captured_at int8, payload text)"
+                " ON CONFLICT (instance, target, source, key) DO UPDATE SET payload = coalesce(excluded.payload, CASE WHEN x.event_id = excluded.event_id THEN x.payload END),"
+                " event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request, parent = NULL, parent_key = NULL,"
                 " answer = excluded.answer, updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at,"
                 " expires_at = CASE WHEN x.status <> 'EXPIRED' THEN x.expires_at END,"
@@ -192,7 +194,7 @@ std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &ta
                 " FOR UPDATE OF m SKIP LOCKED) AS gone"
                 " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key"
                 " RETURNING x.source, x.key, x.event_id, x.operation, x.status, x.attempts, x.last_error, x.correlation_id, x.origin, x.verb,"
-                " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000",
+                " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000, x.payload",
                 {std::to_string(instance), target, std::move(list)});
     std::vector<Ended> ended;
     for (const auto &row : gone) {
@@ -210,6 +212,7 @@ std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &ta
         event.correlation_id = row[7].value_or("");
         event.origin = row[8].value_or("");
         event.created_at = std::stoll(row[10].value_or("0"));
+        event.payload = row[11].value_or("");
     }
     return ended;
 }

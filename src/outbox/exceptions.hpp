@@ -37,6 +37,7 @@ struct Refusal {
     bool given_up = false;
     std::chrono::milliseconds delay{0}; ///< until the next attempt
     std::int64_t captured_at = 0;       ///< in microseconds since 2000; 0: no event stands behind it
+    std::string payload{};              ///< that the event carried
 };
 /// Those of tables that are returned have not all been noted: another transaction is deciding on a row of them, and is not waited for.
 [[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);

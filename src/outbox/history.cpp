@@ -89,7 +89,7 @@ HeapTuple form(TupleDesc shape, std::int64_t instance, Datum target, const Ended
     put(TimestampTzGetDatum(event.created_at));
     put(TimestampTzGetDatum(event.published_at), event.published_at == 0);
     put(TimestampTzGetDatum(event.completed_at));
-    put(Datum{0}, true); // payload
+    put_text(event.payload);
     return heap_form_tuple(shape, values, nulls);
 }
 

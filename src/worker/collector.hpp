@@ -59,6 +59,7 @@ public:
     }
 
     [[nodiscard]] std::size_t events() const noexcept { return events_; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; } ///< of what they carry, as far as it is kept
 
     /// All that this chunk has for us has expired.
     [[nodiscard]] bool expired(const outbox::Chunk &chunk)
@@ -174,7 +175,7 @@ private:
     }
 
     /// For the history.
-    void keep(std::vector<outbox::Ended> &events, const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id) const
+    void keep(std::vector<outbox::Ended> &events, const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id)
     {
         if (!keeping_)
             return;
@@ -186,6 +187,8 @@ private:
         kept.correlation_id = topic.correlation_id;
         kept.origin = topic.origin;
         kept.created_at = chunk.captured_at;
+        kept.payload = event.payload;
+        bytes_ += event.payload.size();
         for (const unsigned number : event.changed) {
             kept.changed.resize(std::max<std::size_t>(kept.changed.size(), (number + 7) / 8));
             auto &byte = kept.changed[(number - 1) / 8];
@@ -206,6 +209,7 @@ private:
 
     const bool keeping_ = outbox::keeps_history();
     std::size_t events_ = 0;
+    std::size_t bytes_ = 0;
     const Destination &destination_;
     const std::map<Oid, outbox::Cursor> &apart_;
     Round &round_;

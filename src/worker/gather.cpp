@@ -25,6 +25,7 @@ Round gather_log(std::int64_t instance, const Destination &destination, const ou
                  std::size_t limit, Extent extent)
 {
     constexpr std::size_t most_events = 10; // per entity: one that changes all the time must not fill the memory
+    constexpr std::size_t most_bytes = 32U << 20;
     Round round;
     round.before = cursor;
     round.after = cursor;
@@ -42,7 +43,7 @@ Round gather_log(std::int64_t instance, const Destination &destination, const ou
                 return false;
             collector.take(at, chunk);
             last = at;
-            return round.items.size() < limit && collector.events() < limit * most_events;
+            return round.items.size() < limit && collector.events() < limit * most_events && collector.bytes() < most_bytes;
         });
         const bool complete = read && !fresh;
         expire(destination, round);

@@ -113,6 +113,8 @@ outbox::Refusal refusal(const Item &item, std::string message)
     made.message = std::move(message);
     made.attempts = item.attempts + 1;
     made.captured_at = item.captured_at;
+    if (!item.events.empty())
+        made.payload = item.events.back().payload;
     return made;
 }
 

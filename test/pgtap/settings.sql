@@ -21,6 +21,7 @@ INSERT INTO promised VALUES
 ('autosync.instance_id', '', NULL, 'postmaster'),
 ('autosync.log_errors', 'on', NULL, 'superuser'),
 ('autosync.max_attempts', '3', NULL, 'superuser'),
+('autosync.max_event_size', '65536', 'kB', 'superuser'),
 ('autosync.max_in_flight', '4', NULL, 'superuser'),
 ('autosync.max_workers', '4', NULL, 'postmaster'),
 ('autosync.origin', '', NULL, 'superuser'),

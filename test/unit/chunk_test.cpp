@@ -101,13 +101,39 @@ TEST(Chunk, NumbersOfAnySize)
     }
 }
 
+TEST(Chunk, CarriesRowsAndTheSealOfItsTransaction)
+{
+    Topic audit = orders;
+    audit.carries = Carries::history;
+    const auto key = packed({"42"});
+    const std::string large = "{\"a\": \"" + std::string(20'000, 'x') + "\"}";
+    ChunkWriter writer;
+    ASSERT_TRUE(writer.add(1, pack_topic(audit), {Operation::update, false, 1, key, std::string_view{"\x02", 1}, R"({"a": 1})", true}));
+    EXPECT_FALSE(writer.add(1, pack_topic(audit), {Operation::remove, true, 1, key, {}, large}));
+    const auto chunk = read_chunk(writer.take(7, 0x1234'5678'9abcU));
+    EXPECT_EQ(chunk.captured_at, 7);
+    EXPECT_EQ(chunk.seal, 0x1234'5678'9abcU);
+    EXPECT_EQ(chunk.topics, std::vector{audit});
+    EXPECT_EQ(chunk.events.at(0).payload, R"({"a": 1})");
+    EXPECT_TRUE(chunk.events[0].unclear);
+    EXPECT_EQ(chunk.events[0].changed, std::vector<std::uint16_t>{2});
+    ASSERT_TRUE(writer.add(1, pack_topic(audit), {Operation::remove, true, 1, key, {}, large})); // alone it fits whatever its size
+    const std::string bytes = writer.take(8);
+    EXPECT_EQ(read_chunk(bytes).events.at(0).payload, large);
+    EXPECT_EQ(seal_of(bytes), 0U);
+    const std::string trailer = writer.take(9, 5); // of a transaction that has written everything before
+    EXPECT_EQ(seal_of(trailer), 5U);
+    EXPECT_TRUE(read_chunk(trailer).events.empty());
+    EXPECT_THROW((void) seal_of(trailer.substr(0, 12)), std::runtime_error);
+}
+
 TEST(Chunk, SaysWhenItEndsEarlyOrGoesOn)
 {
     const auto whole = sample();
     for (std::size_t size = 0; size < whole.size(); ++size)
         EXPECT_THROW((void) read_chunk(std::string_view{whole}.substr(0, size)), std::runtime_error) << size;
     EXPECT_THROW((void) read_chunk(whole + '\0'), std::runtime_error);
-    EXPECT_THROW((void) read_chunk("\x02" + whole.substr(1)), std::runtime_error);
+    EXPECT_THROW((void) read_chunk("\x03" + whole.substr(1)), std::runtime_error);
 }
 
 TEST(Chunk, DamageIsAnErrorOrOtherDataNeverMore)
