@@ -249,4 +249,19 @@ void postpone(std::int64_t instance, const std::string &target, Oid source, std:
                 {std::to_string(instance), target, std::to_string(source), std::to_string(delay.count())});
 }
 
+bool hurry_what_lies_ahead(std::int64_t instance, std::chrono::milliseconds noticeable)
+{
+    bool some = false;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        some = !pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
+                            " WHERE ctid = ANY (ARRAY(SELECT ctid FROM autosync.exceptions WHERE instance = $1::int8 AND status IN ('PENDING', 'RETRYING')"
+                            " AND next_attempt_at > clock_timestamp() AND updated_at > clock_timestamp() + $2::float8 * interval '1 millisecond'"
+                            " FOR UPDATE SKIP LOCKED)) RETURNING 1",
+                            {std::to_string(instance), std::to_string(noticeable.count())})
+                    .empty();
+    });
+    return some;
+}
+
 } // namespace autosync::outbox

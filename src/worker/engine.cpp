@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "config/settings.hpp"
+#include "outbox/exceptions.hpp"
 #include "outbox/history.hpp"
 #include "outbox/identity.hpp"
 #include "outbox/log.hpp"
@@ -44,6 +46,7 @@ struct Engine::State {
     std::map<std::string, Clock::time_point> broken_until;
     std::map<std::string, int> disturbed; ///< how often in a row, by what passes by itself
     Clock::time_point housekeeping{};
+    std::optional<milliseconds> wall_ahead; ///< of the clock that is never set, at most
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
     Alarm alarm;
@@ -144,11 +147,25 @@ struct Engine::State {
         }
     }
 
+    /// A wall clock that was set back, also before this worker came, makes nobody wait for what it said before.
+    void watch_clock(Clock::time_point now)
+    {
+        constexpr milliseconds noticeable{60'000};
+        const auto wall = milliseconds{GetCurrentTimestamp() / 1'000} - std::chrono::duration_cast<milliseconds>(now.time_since_epoch());
+        if (wall_ahead && wall > *wall_ahead - noticeable) {
+            wall_ahead = std::max(wall, *wall_ahead);
+            return;
+        }
+        wall_ahead = wall;
+        look_again = outbox::hurry_what_lies_ahead(desk->instance, noticeable) || look_again;
+    }
+
     void keep_house(Clock::time_point now)
     {
         if (now < housekeeping)
             return;
         housekeeping = now + housekeeping_every;
+        watch_clock(now);
         std::vector<outbox::Cursor> cursors;
         for (const auto &[name, runner] : runners) {
             for (const auto &[table, cursor] : runner.cursors())

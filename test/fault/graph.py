@@ -57,7 +57,8 @@ class Graph:
     user = "neo4j"
     password = "secret-of-the-graph"
 
-    def __init__(self, full_journal=True):
+    def __init__(self, full_journal=True, tls=None):
+        self.tls = tls  # an ssl.SSLContext
         self.lock = threading.Lock()
         self.rows = {}
         self.journal = Journal(full_journal)
@@ -83,7 +84,7 @@ class Graph:
             def handle(self):
                 graph.open.add(self.request)
                 try:
-                    graph.converse(self.request)
+                    graph.converse(self.request if graph.tls is None else graph.tls.wrap_socket(self.request, server_side=True))
                 except (OSError, Broken):
                     pass
                 finally:
@@ -274,6 +275,12 @@ def endless(_graph, connection, _request):
 def deep(depth=1_000_000):
     """A fault: an answer that is nested so deep."""
     return saying(b'{"results":' + b"[" * depth + b"]" * depth + b',"errors":[]}')
+
+
+def hanging(_graph, connection, _request):
+    """A fault: no answer, until the other side gives up."""
+    with contextlib.suppress(OSError):
+        connection.recv(1)
 
 
 def dripping(seconds=20):

@@ -1,6 +1,8 @@
 """A target that breaks the conversation off wherever it can, or answers with anything but what it should: nothing is lost, nothing goes back in time,
 the server stays up, and another target does not notice."""
 import email.utils
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -149,3 +151,38 @@ def test_F05_too_much_is_said(mirrored, graph, writer, status, after):
     end(mirrored, graph, writer, pid)
     if after in ("seconds", "date"):
         assert graph.times[0] - told > 1.5
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Of localhost, signed by itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", folder / "key", "-out", folder / "certificate"], check=True, stderr=subprocess.DEVNULL)
+    return folder
+
+
+def tls(folder, version=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    if version is not None:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = version
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+@pytest.mark.parametrize("peer", ("untrusted", "TLS 1.0", "plaintext", "no such host"))
+def test_F07_a_peer_that_cannot_be_trusted(mirrored, graph, writer, certificate, peer):
+    """It gets no byte of what it asks for, and what is pending is kept until the right one is there."""
+    other = bad.Graph(tls={"untrusted": tls(certificate), "TLS 1.0": tls(certificate, ssl.TLSVersion.TLSv1)}.get(peer))
+    mode = "require" if peer == "TLS 1.0" else "verify-full"
+    url = "http://no-such-host.invalid:7474" if peer == "no such host" else "https://localhost:%d" % other.port
+    mirrored.execute("ALTER SERVER graph OPTIONS (SET url '%s', ADD sslmode '%s')" % (url, mode))
+    until(lambda: mirrored.value("SELECT state FROM autosync.stat_targets WHERE target = 'graph'") == "unreachable", "it is not noticed")
+    assert lag_of_mirror(mirrored) < 5
+    assert mirrored.value("SELECT pending FROM autosync.stat_targets WHERE target = 'graph'") > 0
+    mirrored.execute("ALTER SERVER graph OPTIONS (SET url '%s', DROP sslmode)" % graph.url)
+    other.stop()
+    assert other.bytes == 0 and other.requests == 0
+    end(mirrored, graph, writer, worker(mirrored))

@@ -25,3 +25,27 @@ def test_F31_the_records_of_what_was_delivered_are_tidied_up(things, graph):
     things.wait_delivered()
     assert differences(things, graph) == {}
     assert worker(things) == pid, "the worker did not live through it"
+
+
+def test_F12_seventy_thousand_subtransactions(things, graph):
+    """More than a backend keeps in its place in shared memory; only those that survive arrive."""
+    things.execute("DO $$ BEGIN FOR i IN 1..70000 LOOP BEGIN INSERT INTO things VALUES (3000000 + i, i); IF i % 2 = 0 THEN RAISE division_by_zero; END IF;"
+                   " EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; END $$")
+    things.wait_delivered()
+    assert differences(things, graph) == {}
+    assert sum(1 for key in graph.held() if int(key) > 3_000_000) == 35_000
+    things.execute("DELETE FROM things WHERE id > 3000000")
+
+
+def test_F25_a_hundred_megabytes(things, graph):
+    """The user's transaction does not fail for it; it arrives, or is parked with a reason, and nobody else waits."""
+    pid = worker(things)
+    things.execute("INSERT INTO things VALUES (-9, 1, repeat('x', 100 << 20)), (-10, 1, NULL)")
+    things.wait_delivered()
+    assert graph.held()["-10"] == 1
+    parked = things.execute("SELECT last_error FROM autosync.failed_events WHERE entity_id = '-9'")
+    assert graph.held().get("-9") == 1 or (parked and parked[0][0])
+    assert worker(things) == pid
+    things.execute("DELETE FROM things WHERE id = -9")
+    things.wait_delivered()
+    assert differences(things, graph) == {}

@@ -1,6 +1,7 @@
 """The long runs: what the tests do for seconds, for as long as one likes. It goes on where it was cut off, and ends with one table.
   make torture [SCENARIOS="F1 F32"] [KILLS=20] [EVENTS=100000] [SEED=1]
 What has been done lies in build/torture, one file a scenario; remove it to begin anew."""
+import contextlib
 import dataclasses
 import json
 import os
@@ -82,7 +83,7 @@ def crashing(run, writers, **options):
     storm = Storm(database, graph, seed, writers, **options)
     before = (0, 0, 0)
     try:
-        for verdict in crash_loop(storm, run.server, seed, run.wanted - run.done, durable):
+        for verdict in crash_loop(storm, run.server, seed, run.wanted - run.done, durable, hows=("kill",)):
             run.verdict.add(verdict)
             before = run.count(graph, before)
             run.verdict.restarts += len(run.server.crashes()) - run.crashes
@@ -188,8 +189,7 @@ def f31(run):
     pid = worker(database)
     samples = run.notes.setdefault("samples", [])
     before, noted, events = (0, 0, 0), time.monotonic(), run.done
-    with database.connect() as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE many (id int PRIMARY KEY, seq bigint NOT NULL); SELECT autosync.add_sync('many', 'graph')")
         cursor.execute("INSERT INTO many SELECT i, 0 FROM generate_series(1, 20000) AS i")
         number = 0
