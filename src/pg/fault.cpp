@@ -99,7 +99,8 @@ void act(Action action, const char *place)
 void define_faults()
 {
     call([] {
-        DefineCustomStringVariable("autosync.faults", "Places that fail on purpose, for tests.", nullptr, &asked, "", PGC_SUSET, 0, nullptr, nullptr, nullptr);
+        DefineCustomStringVariable("autosync.faults", "Places that fail on purpose, for tests.", nullptr, &asked, "", PGC_SUSET, 0, nullptr, nullptr,
+                                   nullptr);
     });
 }
 
@@ -107,7 +108,7 @@ void fault(const char *place)
 {
     if (asked == nullptr || *asked == '\0')
         return;
-    static std::minstd_rand random{static_cast<std::minstd_rand::result_type>(GetCurrentTimestamp()) ^ static_cast<std::minstd_rand::result_type>(getpid())};
+    static std::minstd_rand random{static_cast<std::minstd_rand::result_type>(GetCurrentTimestamp() ^ getpid())};
     for (const Fault &fault : faults()) {
         if (fault.place == place && std::uniform_real_distribution<>{}(random) < fault.probability && take(fault))
             act(fault.action, place);

@@ -145,7 +145,8 @@ def test_F05_too_much_is_said(mirrored, graph, writer, status, after):
     until(graph.spent, "it was not asked")
     told = time.monotonic()
     if after == "huge":
-        until(lambda: mirrored.value("SELECT next_attempt_time > now() + interval '30 s' FROM autosync.stat_targets WHERE target = 'graph'"), "it is not believed")
+        believed = "SELECT next_attempt_time > now() + interval '30 s' FROM autosync.stat_targets WHERE target = 'graph'"
+        until(lambda: mirrored.value(believed), "it is not believed")
         mirrored.execute("SELECT autosync.resume('graph')")  # somebody knows better
     graph.times.clear()
     end(mirrored, graph, writer, pid)

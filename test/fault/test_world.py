@@ -18,6 +18,10 @@ def until(condition, message, timeout=30):
         time.sleep(0.02)
 
 
+MUCH = ("INSERT INTO things SELECT i, 1, repeat('z', 500) FROM generate_series(-5000, -1) AS i"
+        " ON CONFLICT (id) DO UPDATE SET seq = things.seq + 1")
+
+
 @pytest.fixture(scope="module")
 def world(server, things):
     """Says what is wrong: world("full", "/base/"), world("clock", -3600); with nothing said all is well again."""
@@ -74,7 +78,7 @@ def test_F09_no_room_for_data(things, server, graph, world, writer):
     while refused < 3:
         assert time.monotonic() < deadline, "there is room"
         try:
-            things.execute("INSERT INTO things SELECT i, 1, repeat('z', 500) FROM generate_series(-5000, -1) AS i ON CONFLICT (id) DO UPDATE SET seq = things.seq + 1")
+            things.execute(MUCH)
         except psycopg2.errors.DiskFull:
             refused += 1
     time.sleep(2)
@@ -93,7 +97,7 @@ def test_F09_no_room_for_the_wal(things, server, graph, world, writer):
     while True:
         assert time.monotonic() < deadline, "there is room"
         try:
-            things.execute("INSERT INTO things SELECT i, 1, repeat('z', 500) FROM generate_series(-5000, -1) AS i ON CONFLICT (id) DO UPDATE SET seq = things.seq + 1")
+            things.execute(MUCH)
             things.execute("SELECT pg_switch_wal()")
         except psycopg2.Error:
             break
