@@ -173,6 +173,7 @@ def tls(folder, version=None):
     return context
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("peer", ("untrusted", "TLS 1.0", "plaintext", "no such host"))
 def test_F07_a_peer_that_cannot_be_trusted(mirrored, graph, writer, certificate, peer):
     """It gets no byte of what it asks for, and what is pending is kept until the right one is there."""

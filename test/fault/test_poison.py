@@ -66,7 +66,7 @@ def test_F24_dead_letters_are_tried_again(refusing):
     """Each as its row is now: none overwrites a newer state, and none is left."""
     database, graph = refusing
     graph.refusing = re.compile("poison")
-    letters = 3_000
+    letters = 1_200
     database.execute("INSERT INTO things SELECT i, 1, 'poison' FROM generate_series(1, %s) AS i", letters)
     until(lambda: database.value("SELECT failed FROM autosync.stat_targets") == letters, "all are refused", 120)
     database.execute("UPDATE things SET seq = 2, pad = NULL WHERE id <= %s", letters // 3)
