@@ -1,5 +1,5 @@
 # Tasks need nothing installed beforehand: they set up what is missing. Everything else is PGXS's (all, install, clean, installcheck, …).
-TASKS = check torture check-versions demo bench bench-peers setup docs compile_commands format tidy
+TASKS = check torture fuzz check-versions check-sanitized check-valgrind demo bench bench-peers setup docs compile_commands format tidy
 
 ifeq ($(filter-out $(TASKS),$(or $(MAKECMDGOALS),all)),)
 .PHONY: $(TASKS)
@@ -10,6 +10,14 @@ torture: setup
 	/usr/bin/python3 test/fault/torture.py
 check-versions: setup
 	scripts/versions check
+check-sanitized: setup
+	scripts/sanitize
+check-valgrind: setup
+	@scripts/setup bench
+	scripts/valgrind
+fuzz: setup
+	@scripts/setup fuzz
+	scripts/fuzz
 demo: setup
 	scripts/demo
 bench: setup

@@ -77,7 +77,7 @@ Reading read_answer(const http::Response &response)
         reading.remaining = static_cast<unsigned>(std::min<long long>(*left, 1'000'000));
     if (const auto at = number(header(response, "ratelimit-reset"))) {
         const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-        reading.reset = std::chrono::seconds{std::clamp<long long>(*at - now, 0, 86'400)};
+        reading.reset = std::chrono::seconds{std::clamp<long long>(*at, now, now + 86'400) - now};
     }
     if (response.status >= 200 && response.status < 300) {
         reading.answer = Answer::done;

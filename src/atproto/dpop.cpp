@@ -161,7 +161,7 @@ std::string proof(const ProofKey &key, const ProofOf &of)
     if (!of.nonce.empty())
         claims["nonce"] = of.nonce;
     const std::string head = R"({"typ":"dpop+jwt","alg":"ES256","jwk":)" + key.public_jwk() + "}";
-    const std::string body = to_base64url(head) + "." + to_base64url(claims.dump());
+    const std::string body = to_base64url(head) + "." + to_base64url(claims.dump(-1, ' ', false, ordered_json::error_handler_t::replace)); // a nonce may be any bytes
     return body + "." + to_base64url(key.sign(body));
 }
 

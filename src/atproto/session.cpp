@@ -1,5 +1,7 @@
 #include "atproto/session.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "atproto/base.hpp"
@@ -11,6 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most = 1U << 20;
+constexpr std::int64_t latest = 253'402'300'799; // the end of the year 9999: times beyond it are none, and nobody shall reckon with them
 
 json parse(std::string_view text) { return text.size() > most ? json{} : json::parse(text, nullptr, false); }
 
@@ -107,7 +110,7 @@ std::optional<Granted> read_oauth(const http::Response &response, std::int64_t n
     if (response.failure != http::Response::Failure::none || response.status != 200 || granted.tokens.access.empty())
         return std::nullopt;
     if (const auto lifetime = body.find("expires_in"); lifetime != body.end() && lifetime->is_number_integer())
-        granted.tokens.expires_at = now + lifetime->get<std::int64_t>();
+        granted.tokens.expires_at = now + std::clamp<std::int64_t>(lifetime->get<std::int64_t>(), 0, latest - now);
     return granted;
 }
 
@@ -120,7 +123,7 @@ std::int64_t expiry_of(std::string_view jwt)
     const auto claims = from_base64url(jwt.substr(first + 1, second - first - 1));
     const auto body = claims ? parse(*claims) : json{};
     const auto expiry = body.is_object() ? body.find("exp") : body.end();
-    return body.is_object() && expiry != body.end() && expiry->is_number_integer() ? expiry->get<std::int64_t>() : 0;
+    return body.is_object() && expiry != body.end() && expiry->is_number_integer() ? std::clamp<std::int64_t>(expiry->get<std::int64_t>(), 0, latest) : 0;
 }
 
 std::string did_document_url(std::string_view did, std::string_view directory)

@@ -1,38 +1,16 @@
 #include "delivery/excerpt.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "http/secrets.hpp"
 
 namespace autosync::delivery {
 namespace {
 
-constexpr std::size_t shortest_secret = 6; ///< shorter ones are words of ordinary text
 constexpr std::size_t longest_secret = 8192;
 constexpr std::string_view replacement = "\xef\xbf\xbd"; ///< U+FFFD
 constexpr std::string_view ellipsis = "\xe2\x80\xa6";
-
-void hide(std::string &text, const std::string &secret)
-{
-    constexpr std::string_view stars = "***";
-    if (secret.size() < shortest_secret)
-        return;
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + stars.size()))
-        text.replace(at, secret.size(), stars);
-}
-
-std::string base64(std::string_view bytes)
-{
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto piece = bytes.substr(i, 3);
-        unsigned bits = 0;
-        for (std::size_t k = 0; k < 3; ++k)
-            bits = bits << 8 | (k < piece.size() ? static_cast<unsigned char>(piece[k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            text += k <= piece.size() ? digits[bits >> (18 - 6 * k) & 63] : '=';
-    }
-    return text;
-}
 
 bool continues(unsigned char byte) { return (byte & 0xc0U) == 0x80U; }
 
@@ -61,14 +39,7 @@ std::string excerpt(std::string_view text, std::size_t limit, std::initializer_l
     // Hidden before it is cut, so that no half of a secret is left at the end.
     const bool cut = text.size() > limit + longest_secret;
     std::string open{text.substr(0, limit + longest_secret)};
-    for (const auto *const access : accesses) {
-        hide(open, access->password);
-        hide(open, access->bearer_token);
-        if (!access->username.empty() && access->password.size() >= shortest_secret)
-            hide(open, base64(access->username + ":" + access->password));
-        for (const auto &[name, value] : access->secret_headers)
-            hide(open, value);
-    }
+    open = http::without_secrets(std::move(open), accesses);
 
     std::string result;
     for (std::string_view rest = open; !rest.empty();) {

@@ -29,12 +29,13 @@ bool has_control(std::string_view text) { return std::any_of(text.begin(), text.
 
 std::optional<std::string> check_headers(const Headers &headers)
 {
-    for (const auto &[name, value] : headers) {
+    for (const auto &header : headers) {
+        const auto &[name, value] = header;
         if (!is_token(name))
             return "a header name is empty or holds characters that header names cannot have";
         if (has_control(value))
             return "the value of header \"" + name + "\" holds a control character";
-        if (std::any_of(framing.begin(), framing.end(), [&](std::string_view reserved) { return same_header(name, reserved); }))
+        if (std::any_of(framing.begin(), framing.end(), [&](std::string_view reserved) { return same_header(header.first, reserved); }))
             return "header \"" + name + "\" cannot be set";
     }
     return std::nullopt;

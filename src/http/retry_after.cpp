@@ -25,7 +25,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, st
         const auto date = curl_getdate(std::string{value}.c_str(), nullptr);
         if (date == -1)
             return std::nullopt;
-        wait = std::chrono::duration<double>(std::chrono::system_clock::from_time_t(date) - now).count();
+        wait = static_cast<double>(date) - std::chrono::duration<double>(now.time_since_epoch()).count(); // a clock's own unit ends in the year 2262
     }
     return std::chrono::seconds{std::lround(std::ceil(std::clamp(wait, 0.0, day)))};
 }

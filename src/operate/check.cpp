@@ -9,6 +9,7 @@
 #include "operate/access.hpp"
 #include "operate/ask.hpp"
 #include "operate/rows.hpp"
+#include "targets/secrets.hpp"
 #include "targets/target.hpp"
 
 namespace autosync::operate {
@@ -75,7 +76,8 @@ Check check_target(const std::string &name, Oid user)
     check.ok = check.detail.empty() && target->kind->capabilities().embedded;
     if (check.ok || !check.detail.empty())
         return check;
-    const auto response = look(target->kind->probe(target->description), target->description.access, target->limits);
+    auto response = look(target->kind->probe(target->description), target->description.access, target->limits);
+    response.body = targets::without_secrets(target->description, std::move(response.body));
     const auto probe = target->kind->read_probe(response);
     check = {probe.outcome == targets::Outcome::delivered, probe.version, response.elapsed, probe.detail};
     if (!check.ok && check.detail.empty())

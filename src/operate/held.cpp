@@ -9,6 +9,7 @@
 #include "mapping/document.hpp"
 #include "operate/access.hpp"
 #include "operate/ask.hpp"
+#include "targets/secrets.hpp"
 #include "targets/atproto_request.hpp"
 #include "worker/lone_record.hpp"
 
@@ -102,7 +103,9 @@ Held ask_for(const config::Sync &sync, const config::Target &target, const mappi
     if (!request)
         return failed(Outcome::refused, "a target of kind \"" + std::string{target.kind->kind()} + "\" cannot be asked for one entity");
     const auto response = ask(*request, target.description.access_to(*request), limits);
-    return target.kind->read_held(target.description, sync.source, *mapping, change, response);
+    auto held = target.kind->read_held(target.description, sync.source, *mapping, change, response);
+    held.problem.message = targets::without_secrets(target.description, std::move(held.problem.message));
+    return held;
 }
 
 std::vector<Difference> differences(const Held &held)

@@ -10,6 +10,7 @@
 #include "operate/ask.hpp"
 #include "operate/rows.hpp"
 #include "operate/vectors.hpp"
+#include "targets/secrets.hpp"
 #include "targets/qdrant_search.hpp"
 #include "worker/key_type.hpp"
 
@@ -88,7 +89,7 @@ public:
                           : kind == Kind::throttled                         ? targets::Outcome::throttled
                           : kind == Kind::refused || kind == Kind::too_much ? targets::Outcome::refused
                                                                             : targets::Outcome::unreachable;
-        problem.message = "The embedder: " + answer.problem->message;
+        problem.message = "The embedder: " + targets::without_secrets(server(), answer.problem->message);
         fail_with(problem, name());
     }
     [[nodiscard]] std::vector<qdrant::Hit> nearest(const std::string &vector, std::size_t limit, const std::string &filter) const
@@ -100,6 +101,7 @@ public:
 private:
     template <class Value> Value checked(qdrant::Reply<Value> reply) const
     {
+        reply.problem.message = targets::without_secrets(server(), std::move(reply.problem.message));
         if (reply.problem.outcome != targets::Outcome::delivered)
             fail_with(reply.problem, name());
         return std::move(reply.value);

@@ -1,5 +1,6 @@
 // One record: its blobs first, then the record itself, then where it was before is cleared.
 #include <algorithm>
+#include <stdexcept>
 
 #include <nlohmann/json.hpp>
 
@@ -89,7 +90,14 @@ private:
         const auto given = body.is_object() && body.contains("blob") ? member(body["blob"], "mimeType") : std::string{};
         if (!given.empty() && given != blob_->type) { // a record has to say what the server believes
             blob_->type = given;
-            autosync::atproto::retype_blob(intent_, *blob_);
+            try {
+                autosync::atproto::retype_blob(intent_, *blob_);
+            } catch (const std::invalid_argument &error) { // such as a type that makes the record too long
+                Verdict verdict;
+                verdict.outcome = Outcome::refused;
+                verdict.message = "the server takes field \"" + blob_->field + "\" for something that the record cannot say: " + error.what();
+                return verdict;
+            }
         }
         blob_->there = true;
         return asking(upload());

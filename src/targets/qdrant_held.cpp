@@ -25,8 +25,15 @@ Held read_point(const Server &server, const Compiled &mapping, const mapping::Ch
     if (problem && !problem->unprepared) // without a collection there is no point
         return {std::move(*problem)};
     const auto point = make_point(server, mapping, change, 0, 0);
-    if (!point.removed)
-        held.ours = plain(Json::parse(point.payload));
+    if (!point.removed) {
+        const auto ours = Json::parse(point.payload, nullptr, false);
+        if (ours.is_discarded()) {
+            held.problem.outcome = Outcome::refused;
+            held.problem.message = "the row holds a number that is beyond a float64: it cannot be compared";
+            return held;
+        }
+        held.ours = plain(ours);
+    }
     held.problem.outcome = Outcome::delivered;
     if (problem)
         return held;

@@ -1,5 +1,10 @@
 #include "targets/target.hpp"
 
+#include <utility>
+
+#include "http/secrets.hpp"
+#include "targets/secrets.hpp"
+
 namespace autosync::targets {
 
 std::vector<Planned> Target::preview(const Server &server, const Batch &batch) const
@@ -20,9 +25,23 @@ Held Target::read_held(const Server & /*server*/, const mapping::Source & /*sour
     return {};
 }
 
+std::string without_secrets(const Server &server, std::string text, const http::Access *own)
+{
+    return http::without_secrets(std::move(text), {&server.access, server.embedder ? &server.embedder->access : nullptr, own});
+}
+
+/// Hidden before it is read: a message is cut, and half of a secret would be left.
 Verdict read(const Target &target, const Server &server, const Planned &planned, const http::Response &response)
 {
-    return planned.dialogue ? planned.dialogue->hear(response) : target.interpret(server, planned, response);
+    const auto hear = [&](const http::Response &said) {
+        return planned.dialogue ? planned.dialogue->hear(said) : target.interpret(server, planned, said);
+    };
+    auto text = without_secrets(server, response.body, planned.request.access.get());
+    if (text == response.body)
+        return hear(response);
+    auto hidden = response;
+    hidden.body = std::move(text);
+    return hear(hidden);
 }
 
 } // namespace autosync::targets

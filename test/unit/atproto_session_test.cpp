@@ -149,6 +149,20 @@ TEST(AtprotoSession, IsRead)
     EXPECT_EQ(pds_of(R"({"id":"did:plc:other","service":[{"id":"#atproto_pds","serviceEndpoint":"https://x"}]})", "did:plc:abc"), "");
 }
 
+/// A server may say what it likes: what cannot be is brought into bounds, and raises nothing.
+TEST(AtprotoSession, ReckonsWithNoTimeThatIsNone)
+{
+    const ProofKey key{jwk};
+    EXPECT_NO_THROW((void)proof(key, {"POST", "https://pds", "\x9d\xff", "", 1, "x"}));
+    EXPECT_EQ(expiry_of("e30." + to_base64url(R"({"exp":-9223372036854775808})") + ".c2ln"), 0);
+    EXPECT_EQ(expiry_of("e30." + to_base64url(R"({"exp":9223372036854775807})") + ".c2ln"), 253'402'300'799);
+    auto granted = answer(200, R"({"access_token":"a","refresh_token":"r","expires_in":9223372036854775807})");
+    EXPECT_EQ(read_oauth(granted, 1'700'000'000)->tokens.expires_at, 253'402'300'799);
+    auto limited = answer(429, R"({"error":"RateLimitExceeded"})");
+    limited.headers = {{"ratelimit-reset", "-9223372036854775808"}};
+    EXPECT_EQ(read_answer(limited).reset, std::chrono::seconds{0});
+}
+
 TEST(AtprotoSession, AsksWhereItShould)
 {
     EXPECT_EQ(create_session("http://h", "u\"1", "p").body, R"({"identifier":"u\"1","password":"p"})");

@@ -3,26 +3,13 @@
 #include <atomic>
 #include <csignal>
 #include <string>
-#include <string_view>
 #include <thread>
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <netdb.h>
+#include <unistd.h>
 
 #include "http_asking.hpp"
 #include "http_server.hpp"
-
-// A name that takes its time. Defined here, the test binary's own resolver stands before the C library's.
-extern "C" __attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service, const addrinfo *hints, addrinfo **result)
-{
-    if (node != nullptr && std::string_view{node} == "slow.test")
-        std::this_thread::sleep_for(std::chrono::seconds{3});
-    if (node != nullptr && std::string_view{node}.ends_with(".test"))
-        return EAI_NONAME;
-    static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
-    return real(node, service, hints, result);
-}
 
 namespace autosync::http {
 namespace {
@@ -213,6 +200,42 @@ TEST(HttpClient, LeavesTheSignalMaskAsItWas)
     pthread_sigmask(SIG_BLOCK, nullptr, &after);
     for (int signal = 1; signal < 32; ++signal)
         EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal));
+}
+
+std::atomic<int> handled{0};
+std::atomic<int> astray{0};
+pthread_t own_thread;
+
+void note_signal(int) { ++(pthread_equal(pthread_self(), own_thread) != 0 ? handled : astray); }
+
+/// The resolver's thread is libcurl's, and what PostgreSQL does when it gets a signal is not made for it.
+TEST(HttpClient, HasAThousandSignalsHandledWhereTheyBelongWhileANameIsResolved)
+{
+    own_thread = pthread_self();
+    struct sigaction before {};
+    struct sigaction now {};
+    now.sa_handler = note_signal;
+    sigaction(SIGUSR1, &now, &before);
+    std::thread sender{[] {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        for (int sent = 0; sent < 1'000; ++sent) {
+            kill(getpid(), SIGUSR1);
+            for (int wait = 0; wait < 2'000 && handled + astray <= sent; ++wait) // two pending ones are one
+                std::this_thread::sleep_for(100us);
+        }
+    }};
+    Client client;
+    Limits limits;
+    limits.connect_timeout = 30s;
+    const auto start = Clock::now();
+    while (handled + astray < 1'000 && Clock::now() - start < 30s)
+        ask(client, post("http://slow.test/"), {}, limits);
+    sender.join();
+    sigaction(SIGUSR1, &before, nullptr);
+    EXPECT_EQ(handled, 1'000);
+    EXPECT_EQ(astray, 0);
 }
 
 } // namespace

@@ -99,6 +99,19 @@ TEST(HttpRefusals, AsksAgainOnAConnectionThatIsOpenAlready)
     EXPECT_EQ(server.received().size(), 1U);
 }
 
+/// The name is looked up again for each connection: what counts is the address that is connected to.
+TEST(HttpRefusals, LooksAtTheAddressOfANameThatWasRebound)
+{
+    HttpServer server{echo};
+    auto url = server.url();
+    url.replace(url.find("127.0.0.1"), 9, "rebound.test");
+    EXPECT_EQ(ask(post(url)).status, 200);
+    const auto response = ask(post(url));
+    EXPECT_EQ(response.failure, Failure::connect);
+    EXPECT_NE(response.error.find("allowed_hosts"), std::string::npos) << response.error;
+    EXPECT_EQ(server.received().size(), 1U);
+}
+
 TEST(HttpRefusals, DoesNotFollowRedirects)
 {
     HttpServer server{[](Connection &connection, const Received &) { connection.answer(307, "", "Location: http://169.254.169.254/\r\n"); }};

@@ -94,6 +94,7 @@ TEST(RetryAfter, ReadsSecondsAndDates)
     EXPECT_EQ(parse_retry_after("Sunday, 06-Nov-94 08:50:37 GMT", now), 60s);
     EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:40:37 GMT", now), 0s);
     EXPECT_EQ(parse_retry_after("Sun, 06 Nov 2094 08:40:37 GMT", now), 24h);
+    EXPECT_EQ(parse_retry_after("Sun, 06 Nov 9994 08:40:37 GMT", now), 24h); // further than nanoseconds count
     for (const auto *nonsense : {"", " ", "soon", "1 2", "--5", ".", "+-3", "5s"})
         EXPECT_FALSE(parse_retry_after(nonsense, now)) << nonsense;
 }
