@@ -273,11 +273,13 @@ COMMENT ON TABLE autosync.history_2 IS 'Events that are over, see history_0.';
 CREATE TABLE autosync.target_state (
     instance  int8 NOT NULL,
     target    name NOT NULL,
+    lane      text NOT NULL DEFAULT '',
     paused    bool NOT NULL DEFAULT false,
     paused_at timestamptz,
-    PRIMARY KEY (instance, target)
+    unreachable_since timestamptz,
+    PRIMARY KEY (instance, target, lane)
 );
-COMMENT ON TABLE autosync.target_state IS 'Per target: whether it is paused.';
+COMMENT ON TABLE autosync.target_state IS 'Per target, and per lane of it: whether it is paused, and whether it was told that it cannot be reached.';
 
 CREATE TABLE autosync.sent (
     sent_id   bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -482,7 +484,7 @@ COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its col
 COMMENT ON COLUMN autosync.event_log.payload IS 'The row as committed, of a deletion as it was, where the sync has capture = row: the columns that it uses. NULL: the event names the entity alone.';
 COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
 COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, COMPLETED (the target has confirmed it, or a newer state of the entity), FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
-COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: rises with every round.';
+COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: the value of the column that the option version names, else our own, which rises with every round. NULL: nothing was sent, or what has no version (a removal, where the option version is given).';
 COMMENT ON COLUMN autosync.event_log.published_at IS 'When it was sent; NULL when there was nothing to send.';
 COMMENT ON COLUMN autosync.event_log.completed_at IS 'When that was confirmed.';
 COMMENT ON COLUMN autosync.event_log.expires_at IS 'When it is given up, or was, unless it is delivered before; NULL: never.';
@@ -491,14 +493,16 @@ COMMENT ON COLUMN autosync.event_log.created_at IS 'When it was captured: shortl
 
 CREATE VIEW autosync.sync_status WITH (security_barrier) AS
 SELECT e.source, e.entity_id AS key, e.target,
-       max(e.source_version) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_version, max(e.completed_at) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_at,
+       (max(ARRAY[(extract(epoch FROM e.completed_at) * 1000000)::int8, e.source_version]) FILTER (WHERE e.status = 'COMPLETED' AND e.published_at IS NOT NULL))[2]
+           AS last_synced_version,
+       max(e.completed_at) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_at,
        bool_or(e.status IN ('PENDING', 'RETRYING', 'WAITING_AUTH', 'CONFLICT')) AS has_pending_changes, bool_or(e.status = 'CONFLICT') AS has_conflict
 FROM autosync.event_log AS e
 WHERE e.entity_id IS NOT NULL
 GROUP BY e.source, e.entity_id, e.target;
 COMMENT ON VIEW autosync.sync_status IS 'One row per entity and target that has something in event_log: what is pending, in trouble, or was delivered within autosync.history_retention. Of tables that the caller owns. For one entity name source, key and target: others are not looked at then.';
 COMMENT ON COLUMN autosync.sync_status.source IS 'schema.table.';
-COMMENT ON COLUMN autosync.sync_status.last_synced_version IS 'Of the last delivery that event_log knows; NULL: none.';
+COMMENT ON COLUMN autosync.sync_status.last_synced_version IS 'source_version of the last delivery that event_log knows; NULL: none.';
 COMMENT ON COLUMN autosync.sync_status.last_synced_at IS 'When that was confirmed.';
 COMMENT ON COLUMN autosync.sync_status.has_pending_changes IS 'Something is still to be delivered, or is tried again. A dead letter is not: it waits for retry().';
 COMMENT ON COLUMN autosync.sync_status.has_conflict IS 'A change is held for review.';
@@ -541,14 +545,14 @@ CREATE FUNCTION autosync.target_rows(
     OUT delivered bigint, OUT requests bigint, OUT bytes bigint, OUT oldest_pending_time timestamptz, OUT latency_p50 interval, OUT latency_p95 interval,
     OUT latency_p99 interval, OUT last_success_time timestamptz, OUT last_error text, OUT last_error_time timestamptz, OUT next_attempt_time timestamptz,
     OUT stats_reset timestamptz, OUT embedded_texts bigint, OUT embedded_tokens bigint, OUT embed_requests bigint, OUT embed_skipped bigint,
-    OUT expired bigint)
+    OUT expired bigint, OUT paused_lanes text[])
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_target_rows';
 COMMENT ON FUNCTION autosync.target_rows() IS 'The rows of the view stat_targets.';
 
 CREATE VIEW autosync.stat_targets AS
 SELECT t.target, t.state, t.pending, t.retrying, t.failed, t.waiting_auth, t.delivered, t.requests, t.bytes, t.oldest_pending_time, t.latency_p50,
        t.latency_p95, t.latency_p99, t.last_success_time, t.last_error, t.last_error_time, t.next_attempt_time, t.stats_reset,
-       t.embedded_texts, t.embedded_tokens, t.embed_requests, t.embed_skipped, t.expired
+       t.embedded_texts, t.embedded_tokens, t.embed_requests, t.embed_skipped, t.expired, t.paused_lanes
 FROM autosync.target_rows() AS t;
 COMMENT ON VIEW autosync.stat_targets IS 'How each target of this database is doing.';
 COMMENT ON COLUMN autosync.stat_targets.state IS 'active, paused, backing_off, unreachable, unauthorized, no_worker (nothing delivers what is pending) or not_adopted (a copy of a database does not deliver).';
@@ -560,6 +564,7 @@ COMMENT ON COLUMN autosync.stat_targets.bytes IS 'Sent since stats_reset, header
 COMMENT ON COLUMN autosync.stat_targets.latency_p50 IS 'From commit to the target''s confirmation, median of the last 1,000 deliveries.';
 COMMENT ON COLUMN autosync.stat_targets.next_attempt_time IS 'While the target backs off: when it is tried again.';
 COMMENT ON COLUMN autosync.stat_targets.expired IS 'Changes given up since stats_reset because they were older than event_ttl.';
+COMMENT ON COLUMN autosync.stat_targets.paused_lanes IS 'Lanes that are paused, while the target is not as a whole; NULL: none.';
 COMMENT ON COLUMN autosync.stat_targets.embedded_texts IS 'Texts turned into vectors since stats_reset.';
 COMMENT ON COLUMN autosync.stat_targets.embedded_tokens IS 'Tokens of these, as the embedder counted them.';
 COMMENT ON COLUMN autosync.stat_targets.embed_requests IS 'Requests to the embedder since stats_reset.';
@@ -624,10 +629,10 @@ CREATE FUNCTION autosync.check_target(target name, OUT ok bool, OUT server_versi
 LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_check_target';
 COMMENT ON FUNCTION autosync.check_target(name) IS 'Asks the target whether it is there and accepts the caller''s user mapping (else that of PUBLIC); detail says what is wrong and what to do. Needs USAGE on the server; returns within connect_timeout + 10 s.';
 
-CREATE FUNCTION autosync.pause(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_pause';
-COMMENT ON FUNCTION autosync.pause(name) IS 'Stops delivery to the target (NULL: to all that the caller owns) until resume(); capture goes on. For the owner of the server.';
-CREATE FUNCTION autosync.resume(target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_resume';
-COMMENT ON FUNCTION autosync.resume(name) IS 'Goes on with delivery to the target (NULL: to all that the caller owns); one that has asked for patience, or was out of reach, is tried at once. For the owner of the server.';
+CREATE FUNCTION autosync.pause(target name DEFAULT NULL, lane text DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_pause';
+COMMENT ON FUNCTION autosync.pause(name, text) IS 'Stops delivery to the target (NULL: to all that the caller owns) until resume(), or only that of the syncs with this option lane; capture goes on. For the owner of the server. Errors: 42704 no sync to the target is in the lane.';
+CREATE FUNCTION autosync.resume(target name DEFAULT NULL, lane text DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_resume';
+COMMENT ON FUNCTION autosync.resume(name, text) IS 'Goes on with delivery to the target (NULL: to all that the caller owns), or with that of the lane: each goes on when what was paused is resumed, the target and the lane. A target that has asked for patience, or was out of reach, is tried at once. For the owner of the server.';
 
 CREATE FUNCTION autosync.retry(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry';

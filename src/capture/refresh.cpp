@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "capture/arrival.hpp"
+#include "capture/attend.hpp"
 #include "capture/compare.hpp"
 #include "capture/spec.hpp"
 #include "capture/transaction.hpp"
@@ -147,8 +147,7 @@ void note(const std::string &target, const Parent &parent, const std::string &ke
     if (key.empty())
         return;
     auto &changes = buffer();
-    if (parent.manner.awaited())
-        await_arrival(target, parent.table, false);
+    attend(parent.manner, target, parent.table, false);
     const auto topic = changes.intern({parent.table, {target}, settings.correlation_id, settings.origin});
     changes.add(GetCurrentTransactionNestLevel(), topic, {Operation::update, false, static_cast<std::uint8_t>(parent.key.size()), key, {}});
     noted();

@@ -1,6 +1,6 @@
 #include "capture/row_version.hpp"
 
-#include "capture/arrival.hpp"
+#include "capture/attend.hpp"
 #include "capture/transaction.hpp"
 #include "config/settings.hpp"
 #include "outbox/rewrites.hpp"
@@ -92,8 +92,7 @@ std::vector<Buffer::Index> note_version(const Spec &spec, const TriggerData &tri
 void note_truncate(const Spec &spec, Oid table)
 {
     Buffer &changes = buffer();
-    if (spec.manner.awaited())
-        await_arrival(spec.target, spec.table, true);
+    attend(spec.manner, spec.target, spec.table, true);
     const auto topic = changes.intern(topic_now(spec));
     const outbox::PackedEvent event{Operation::truncate, false, 0, {}, {}};
     const int level = GetCurrentTransactionNestLevel();

@@ -139,7 +139,7 @@ std::string used_columns(Relation relation, const Options &options, const std::v
     const std::string expressions = config::lower(option("filter") + "\n" + option("soft_delete") + "\n" + config::removal_condition(options) + "\n" + option("embed_expression"));
     const auto mentioned = [&](std::string_view name) { return expressions.find(config::lower(name)) != std::string::npos; };
     // Whoever mentions the table in an expression may mean the whole row.
-    const bool whole_row = mentioned(NameStr(relation->rd_rel->relname));
+    const bool whole_row = mentioned(NameStr(relation->rd_rel->relname)) || options.contains("transform");
     const auto list_of = [&](const char *name) {
         const auto found = options.find(name);
         return found == options.end() ? std::vector<std::string>{} : config::parse_columns(found->second);
@@ -157,6 +157,8 @@ std::string used_columns(Relation relation, const Options &options, const std::v
             use(used, column->attnum);
     }
     for (const AttrNumber number : key)
+        use(used, number);
+    if (const AttrNumber number = attribute(shape, option("version")); number != InvalidAttrNumber)
         use(used, number);
     if (vectors) // foreign keys mean nothing to it
         return used;
@@ -227,7 +229,8 @@ Manner manner_of(const std::string &target, const Options &options)
     };
     const char *const delivery = value_of("delivery");
     const char *const debounce = value_of("debounce");
-    return {static_cast<std::int8_t>(delivery == nullptr ? -1 : strcmp(delivery, "wait") == 0 ? 1 : 0),
+    const auto does = [](const char *word) { return strcmp(word, "wait") == 0 ? config::wait_for_delivery : strcmp(word, "sync") == 0 ? config::deliver_before : 0; };
+    return {static_cast<std::int8_t>(delivery == nullptr ? -1 : does(delivery)),
             static_cast<std::int8_t>(debounce == nullptr ? -1 : config::parse_duration(debounce).count() > 0 ? 1 : 0)};
 }
 

@@ -23,13 +23,13 @@ struct KeyPart {
 
 /// How a sync's changes are delivered, as far as a commit has to know.
 struct Manner {
-    std::int8_t waits = -1;   ///< whether a commit waits for the arrival: 0 no, 1 yes, -1 as the session says
+    std::int8_t delivery = -1; ///< what the commit does: 0 nothing, config::wait_for_delivery, config::deliver_before, -1 what the session says
     std::int8_t gathers = -1; ///< whether changes are gathered for a while (debounce), likewise: then no commit waits for them
 
-    [[nodiscard]] bool awaited() const
+    [[nodiscard]] int now() const
     {
-        return (waits < 0 ? config::settings.delivery == config::wait_for_delivery : waits > 0) &&
-               (gathers < 0 ? config::settings.debounce == 0 : gathers == 0);
+        const bool gathered = gathers < 0 ? config::settings.debounce != 0 : gathers != 0;
+        return gathered ? 0 : delivery < 0 ? config::settings.delivery : delivery;
     }
 };
 [[nodiscard]] Manner manner_of(const std::string &target, const config::Options &options);

@@ -1,6 +1,7 @@
 #include "capture/transaction.hpp"
 
 #include "capture/arrival.hpp"
+#include "capture/early.hpp"
 #include "capture/wake.hpp"
 #include "outbox/append.hpp"
 #include "pg/bridge.hpp"
@@ -53,6 +54,7 @@ void forget()
     wake = false;
     rows = false;
     forget_awaited();
+    forget_early();
     outbox::end_transaction();
 }
 
@@ -61,7 +63,10 @@ void at_transaction(XactEvent event, void *)
     pg::guard([event] {
         switch (event) {
         case XACT_EVENT_PRE_COMMIT:
-        case XACT_EVENT_PRE_PREPARE:
+            if (changes != nullptr)
+                deliver_early(*changes, !wrote);
+            [[fallthrough]];
+        case XACT_EVENT_PRE_PREPARE: // what commits later is not sent before
             if (rows && wrote && changes->empty())
                 write_trailer();
             flush(false);
@@ -74,8 +79,11 @@ void at_transaction(XactEvent event, void *)
                 begin_awaiting();
             forget();
             break;
-        case XACT_EVENT_PREPARE: // COMMIT PREPARED wakes, from another session perhaps
         case XACT_EVENT_ABORT:
+            if (sent_early())
+                worker::wake(MyDatabaseId);
+            [[fallthrough]];
+        case XACT_EVENT_PREPARE: // COMMIT PREPARED wakes, from another session perhaps
             forget();
             break;
         default: // parallel workers capture nothing

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "capture/arrival.hpp"
+#include "capture/attend.hpp"
 #include "capture/compare.hpp"
 #include "capture/row_version.hpp"
 #include "capture/spec.hpp"
@@ -196,8 +196,7 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
         last_row->triggers.push_back(trigger.tg_trigger->tgoid);
         if (operation == Operation::update && !matters(spec))
             return;
-        if (spec.manner.awaited())
-            await_arrival(spec.target, spec.table, false);
+        attend(spec.manner, spec.target, spec.table, false);
         const Buffer::TopicId topic = topic_of(spec, changes);
         if (changes.topic(topic).correlation_id == settings.correlation_id) {
             for (const Buffer::Index entry : last_row->entries)
@@ -211,8 +210,7 @@ void note_row(Spec &spec, const TriggerData &trigger, Operation operation, bool 
         last_row->generation = 0;
     if (!describe(spec, trigger, row))
         return;
-    if (spec.manner.awaited())
-        await_arrival(spec.target, spec.table, false);
+    attend(spec.manner, spec.target, spec.table, false);
     const Buffer::TopicId topic = topic_of(spec, changes);
     const int level = GetCurrentTransactionNestLevel();
     if (!alone)

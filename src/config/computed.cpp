@@ -73,6 +73,22 @@ std::string transform_expression(const Table &table, const std::string &name)
     return *found + "(" + pg::quote(table.name) + ".*)";
 }
 
+/// Neo4j's properties are scalars, and lists of texts, of whole numbers or of booleans: other values are JSON text, and null is no property.
+std::string given_form(const std::string &expression, const std::string &kind)
+{
+    const std::string document = "nullif((" + expression + ")::pg_catalog.jsonb, 'null')";
+    if (kind != "neo4j")
+        return document;
+    return "SELECT CASE WHEN given.document IS NULL OR pg_catalog.jsonb_typeof(given.document) <> 'object' THEN given.document ELSE (SELECT coalesce(pg_catalog.jsonb_object_agg(member.key,"
+           " CASE WHEN pg_catalog.jsonb_typeof(member.value) NOT IN ('object', 'array') THEN member.value"
+           " WHEN pg_catalog.jsonb_typeof(member.value) = 'array' AND (SELECT pg_catalog.count(DISTINCT pg_catalog.jsonb_typeof(item.value)) <= 1"
+           " AND coalesce(pg_catalog.bool_and(pg_catalog.jsonb_typeof(item.value) IN ('string', 'boolean') OR item.value::pg_catalog.text ~ '^-?[0-9]{1,18}$'), true)"
+           " FROM pg_catalog.jsonb_array_elements(CASE pg_catalog.jsonb_typeof(member.value) WHEN 'array' THEN member.value ELSE '[]' END) AS item) THEN member.value"
+           " ELSE pg_catalog.to_jsonb(member.value::pg_catalog.text) END), '{}') FROM pg_catalog.jsonb_each(CASE pg_catalog.jsonb_typeof(given.document) WHEN 'object'"
+           " THEN given.document END) AS member WHERE pg_catalog.jsonb_typeof(member.value) <> 'null') END FROM (SELECT " +
+           document + " AS document OFFSET 0) AS given";
+}
+
 } // namespace
 
 std::vector<Computed> computed_values(Catalog &catalog, const Table &table, const std::string &target, const std::string &kind,
@@ -81,10 +97,14 @@ std::vector<Computed> computed_values(Catalog &catalog, const Table &table, cons
     std::vector<Computed> values;
     if (const auto embedded = options.find("embed_expression"); embedded != options.end())
         values.push_back({{"embed_expression", {}}, embedded->second});
-    if (kind != "atproto")
+    const auto transform = options.find("transform");
+    if (kind != "atproto") {
+        if (transform != options.end())
+            values.push_back({{"transform", {Kind::text}}, given_form(transform_expression(table, transform->second), kind)});
         return values;
+    }
     values.push_back({{"did_expression", {Kind::text}}, did_expression(catalog, table, target, options)});
-    if (const auto transform = options.find("transform"); transform != options.end())
+    if (transform != options.end())
         values.push_back({{"transform", {Kind::text}}, transform_expression(table, transform->second)});
     for (const auto *const option : {"uri_column", "cid_column"})
         if (const auto column = options.find(option); column != options.end())

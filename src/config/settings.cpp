@@ -77,7 +77,7 @@ bool check_directory(char **value, void **extra, GucSource source)
 
 constexpr int any = std::numeric_limits<int>::max();
 
-constexpr config_enum_entry deliveries[] = {{"async", 0, false}, {"wait", wait_for_delivery, false}, {nullptr, 0, false}};
+constexpr config_enum_entry deliveries[] = {{"async", 0, false}, {"wait", wait_for_delivery, false}, {"sync", deliver_before, false}, {nullptr, 0, false}};
 
 // Sorted by name.
 const Setting table[] = {
@@ -94,11 +94,13 @@ const Setting table[] = {
     {"autosync.debounce", Int{&settings.debounce, 0, 0, 86'400'000, GUC_UNIT_MS}, PGC_SUSET, "Time for which changes of one entity are gathered before they are delivered.",
      "0: they are delivered at once. COMMIT does not wait for changes that are gathered."},
     {"autosync.delivery", Choice{&settings.delivery, 0, deliveries}, PGC_USERSET, "Whether COMMIT waits until the changes have arrived at their targets.",
-     "wait: as it would for a synchronous standby; a cancel ends the wait, and the changes are delivered later."},
+     "wait: as it would for a synchronous standby; a cancel ends the wait, and the changes are delivered later. sync: they are also sent once before the transaction commits."},
     {"autosync.enabled", Bool{&settings.enabled, true}, PGC_SUSET, "Capture changes of synced tables.",
      "Off: nothing is captured; run autosync.backfill() afterwards."},
     {"autosync.event_ttl", Int{&settings.event_ttl, 0, 0, any, GUC_UNIT_S}, PGC_SUSET, "Age at which changes that a target has not got are given up.",
      "0: never. They end as EXPIRED in autosync.event_log; autosync.backfill() delivers the rows as they are then."},
+    {"autosync.fail_silently", Bool{&settings.fail_silently, true}, PGC_USERSET, "With delivery = sync: a failed delivery is a WARNING, and the change stays queued.",
+     "Off: it is an ERROR, and the transaction rolls back."},
     {"autosync.history_retention", Int{&settings.history_retention, 604'800, 0, any, GUC_UNIT_S}, PGC_SUSET, "How long delivered events stay in autosync.event_log.",
      "Also those that have expired or were discarded. 0: none is kept."},
     {"autosync.history_size", Int{&settings.history_size, 1'048'576, 0, any, GUC_UNIT_KB}, PGC_SUSET, "Most space for delivered events; the oldest go first.",

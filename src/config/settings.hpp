@@ -12,6 +12,7 @@ struct Settings {
     bool capture_update = true;
     bool capture_delete = true;
     bool capture_truncate = true;
+    bool fail_silently = true;
     bool log_errors = true;
     char *allowed_hosts = nullptr;
     char *correlation_id = nullptr;
@@ -20,7 +21,7 @@ struct Settings {
     char *secrets_directory = nullptr;
     int batch_size = 500;
     int debounce = 0;
-    int delivery = 0; ///< 0: nobody waits; wait_for_delivery
+    int delivery = 0; ///< 0: nobody waits; wait_for_delivery; deliver_before
     int connect_timeout = 10'000;
     int event_ttl = 0; ///< seconds; 0: never
     int history_retention = 604'800; ///< seconds; 0: nothing is kept
@@ -36,6 +37,7 @@ struct Settings {
     int retry_max_delay = 300'000;
 };
 inline constexpr int wait_for_delivery = 1;
+inline constexpr int deliver_before = 2; ///< the commit
 extern Settings settings;
 
 void define_settings(); ///< from _PG_init

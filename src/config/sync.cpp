@@ -12,6 +12,7 @@
 #include "config/masking.hpp"
 #include "config/options.hpp"
 #include "config/target.hpp"
+#include "config/versions.hpp"
 #include "pg/bridge.hpp"
 
 namespace autosync::config {
@@ -116,6 +117,7 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
         sync.source.key.push_back(column.name);
     sync.deleted = deleted_condition(table, sync.options);
     sync.removes = removal_condition(sync.options);
+    sync.version = version_expression(table, sync.options);
     const auto masks = column_masks(table, sync.key, sync.options);
     for (const auto *const attribute : sent_columns(table, sync.options)) {
         const auto mask = masks.find(attribute->name);
@@ -124,7 +126,9 @@ void complete(Sync &sync, Catalog &catalog, const Table &table)
         sync.masks.push_back(mask == masks.end() ? Mask{} : mask->second);
         sync.source.columns.push_back({attribute->name, mask == masks.end() ? attribute->mapped : mapping::Type{}}); // what stands for it is a text
     }
-    for (auto &[column, expression] : computed_values(catalog, table, sync.target, kind_of_target(sync.target), sync.options)) {
+    const auto kind = kind_of_target(sync.target);
+    sync.transform_filters = kind != "atproto"; // whose records know by themselves
+    for (auto &[column, expression] : computed_values(catalog, table, sync.target, kind, sync.options)) {
         sync.source.computed.push_back(std::move(column));
         sync.expressions.push_back(std::move(expression));
     }

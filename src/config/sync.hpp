@@ -44,9 +44,11 @@ struct Sync {
     std::vector<Mask> masks;          ///< per column: what stands for its value
     std::string deleted;              ///< condition: such a row counts as deleted; empty: none does
     std::string removes;              ///< condition on the last state of a deleted row: is it to be removed? Empty: on_delete is a word
+    std::string version;              ///< expression: which version of its entity the row is; empty: our own tells
     std::vector<LinkReader> links;    ///< same order as source.links
     mapping::Source source;
     std::vector<std::string> expressions; ///< of source.computed, same order
+    bool transform_filters = false;   ///< a row for which the option `transform` gives NULL does not match
     std::string problem;              ///< why it cannot be delivered as declared (dropped column, no key, …); empty: fine
 };
 

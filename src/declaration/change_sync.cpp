@@ -24,7 +24,9 @@ using config::Options;
 /// back what they wrote otherwise when the row comes again, so that nothing is missing meanwhile.
 constexpr std::array<std::string_view, 3> shaping{"collection", "id", "key"};
 /// These change how something is delivered, not what.
-constexpr std::array<std::string_view, 8> harmless{"batch_size", "debounce", "delivery", "entity_type", "max_attempts", "max_lag", "max_tokens_per_day", "refresh_on"};
+constexpr std::array<std::string_view, 17> harmless{"batch_size", "debounce", "delivery", "entity_type", "event_ttl", "lane", "max_attempts", "max_in_flight", "max_lag",
+                                                    "max_tokens_per_day", "notify", "rate_limit", "refresh_on", "request_timeout", "retry_initial_delay",
+                                                    "retry_max_delay", "version"};
 
 struct Declared {
     const config::Table &table;

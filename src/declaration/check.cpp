@@ -108,7 +108,7 @@ void check_delivery(const config::Options &options)
 {
     const auto delivery = options.find("delivery");
     const auto debounce = options.find("debounce");
-    if (delivery != options.end() && delivery->second == "wait" && debounce != options.end() && config::parse_duration(debounce->second).count() > 0)
+    if (delivery != options.end() && delivery->second != "async" && debounce != options.end() && config::parse_duration(debounce->second).count() > 0)
         throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "options \"delivery\" and \"debounce\" exclude each other",
                           "A commit that waits for its delivery would wait for others' changes as well.", "Deliver at once, or do not wait."};
 }

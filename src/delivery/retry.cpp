@@ -77,6 +77,23 @@ bool TokenBucket::take(Clock::time_point now)
     return true;
 }
 
+std::size_t TokenBucket::available(Clock::time_point now)
+{
+    if (rate_ == 0)
+        return std::numeric_limits<std::size_t>::max();
+    fill(now);
+    constexpr double rounding = 1e-6;
+    return static_cast<std::size_t>(std::max(tokens_ + rounding, 0.0));
+}
+
+void TokenBucket::spend(Clock::time_point now)
+{
+    if (rate_ == 0)
+        return;
+    fill(now);
+    tokens_ -= 1;
+}
+
 Clock::time_point TokenBucket::next(Clock::time_point now) const
 {
     if (rate_ == 0)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -44,6 +45,8 @@ public:
     void rate(double per_second);
     [[nodiscard]] bool take(Clock::time_point now);
     [[nodiscard]] Clock::time_point next(Clock::time_point now) const; ///< when take() will succeed
+    [[nodiscard]] std::size_t available(Clock::time_point now); ///< how often take() will succeed now
+    void spend(Clock::time_point now); ///< takes one also where there is none: then the next has to wait longer
     void give_back() { tokens_ += rate_ > 0 ? 1 : 0; }                 ///< what was taken was not used
 
 private:

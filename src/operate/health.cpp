@@ -109,6 +109,8 @@ void targets(Report &report, const std::vector<State> &states)
             report.crit(check, "unauthorized" + error, "Correct what autosync.check_target() says; nothing is lost, delivery goes on when the target accepts it.");
         else
             report.crit(check, it.state, "See the checks on the installation.");
+        for (const auto &lane : it.paused_lanes)
+            report.warn("lane " + lane + " of " + it.target, "paused", "Run autosync.resume('" + it.target + "', '" + lane + "') to go on.");
     }
 }
 

@@ -19,6 +19,7 @@ struct Noted {
     TimestampTz oldest = 0;
     bool paused = false;
     std::int64_t waiting = 0; ///< for a session
+    std::vector<std::string> paused_lanes{};
 };
 
 std::map<std::string, Noted> load_noted(const std::string &instance)
@@ -31,9 +32,14 @@ std::map<std::string, Noted> load_noted(const std::string &instance)
                                        " - 946684800000000, count(*) FILTER (WHERE status = 'WAITING_AUTH') FROM autosync.exceptions WHERE instance = $1::int8 GROUP BY target",
                                        {instance}))
         noted[row[0].value_or("")] = {std::stoll(row[1].value_or("0")), std::stoll(row[2].value_or("0")), std::stoll(row[3].value_or("0")),
-                                      std::stoll(row[4].value_or("0")), false, std::stoll(row[5].value_or("0"))};
-    for (const auto &row : pg::execute("SELECT target FROM autosync.target_state WHERE instance = $1::int8 AND paused", {instance}))
-        noted[row[0].value_or("")].paused = true;
+                                      std::stoll(row[4].value_or("0")), false, std::stoll(row[5].value_or("0")), {}};
+    for (const auto &row : pg::execute("SELECT target, lane FROM autosync.target_state WHERE instance = $1::int8 AND paused ORDER BY lane", {instance})) {
+        auto &facts = noted[row[0].value_or("")];
+        if (row[1].value_or("").empty())
+            facts.paused = true;
+        else
+            facts.paused_lanes.push_back(*row[1]);
+    }
     return noted;
 }
 
@@ -99,6 +105,7 @@ std::vector<State> load_states()
         bool paused = false;
         if (facts != noted.end()) {
             paused = facts->second.paused;
+            state.paused_lanes = facts->second.paused_lanes;
             state.pending += facts->second.marked;
             state.retrying = facts->second.retrying;
             state.failed = facts->second.failed;

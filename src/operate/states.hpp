@@ -19,6 +19,7 @@ struct State {
     std::int64_t retrying = 0;
     std::int64_t failed = 0;
     std::int64_t waiting_auth = 0;
+    std::vector<std::string> paused_lanes;
     TimestampTz oldest_pending = 0; ///< 0: nothing is pending
     worker::TargetSlot slot{};      ///< all zero without a worker so far
 };

@@ -20,6 +20,19 @@ pg::Cell percentile(std::vector<std::int32_t> &samples, double part)
     return std::to_string(samples[static_cast<std::size_t>(rank)]) + " microseconds";
 }
 
+pg::Cell list_or_null(const std::vector<std::string> &texts)
+{
+    if (texts.empty())
+        return {};
+    std::string list;
+    for (const auto &text : texts) {
+        list += list.empty() ? "{\"" : "\",\"";
+        for (const char byte : text)
+            list += (byte == '"' || byte == '\\' ? "\\" : "") + std::string{byte};
+    }
+    return list + "\"}";
+}
+
 std::vector<std::int32_t> samples_of(const worker::TargetSlot &slot)
 {
     const auto count = std::min<std::uint32_t>(slot.latencies, worker::latency_samples);
@@ -50,7 +63,7 @@ AUTOSYNC_SQL(autosync_target_rows)
                   operate::percentile(samples, 0.99), operate::time_text(it.slot.last_success), operate::text_or_null(it.slot.last_error),
                   operate::time_text(it.slot.last_error_at), operate::time_text(it.slot.next_attempt), operate::time_text(it.slot.stats_reset),
                   std::to_string(it.slot.embedded_texts), std::to_string(it.slot.embedded_tokens), std::to_string(it.slot.embed_requests),
-                  std::to_string(it.slot.embed_skipped), std::to_string(it.slot.expired)});
+                  std::to_string(it.slot.embed_skipped), std::to_string(it.slot.expired), operate::list_or_null(it.paused_lanes)});
     }
     PG_RETURN_VOID();
 }

@@ -30,12 +30,16 @@ struct Answer {
 
 constexpr const char *by_itself = "Nothing is lost: it is delivered by itself.";
 
-/// The target as a whole does not take anything at this moment; nullopt: it does.
-std::optional<Answer> held_up(const std::string &target)
+/// The target as a whole, or its lane, does not take anything at this moment; nullopt: it does.
+std::optional<Answer> held_up(const config::Sync &sync)
 {
     const auto states = load_states();
-    const auto found = std::ranges::find(states, target, &State::target);
-    if (found == states.end() || found->state == "active")
+    const auto found = std::ranges::find(states, sync.target, &State::target);
+    if (found == states.end())
+        return std::nullopt;
+    if (const auto lane = sync.options.find("lane"); found->state == "active" && lane != sync.options.end() && std::ranges::count(found->paused_lanes, lane->second) > 0)
+        return Answer{"paused", "the lane \"" + lane->second + "\" is paused", {}, "Run autosync.resume() with the lane's name to go on."};
+    if (found->state == "active")
         return std::nullopt;
     const std::string error = found->slot.last_error[0] == '\0' ? std::string{} : ": " + std::string{found->slot.last_error};
     if (found->state == "paused")
@@ -68,7 +72,7 @@ public:
             answer = under_way();
         if (!answer || answer->state == "failed" || answer->state == "discarded" || answer->state == "expired")
             return answer;
-        if (auto held = held_up(sync_.target)) {
+        if (auto held = held_up(sync_)) {
             held->reason += "; " + answer->reason;
             held->since = answer->since;
             return held;

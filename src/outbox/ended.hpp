@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct Ended {
     std::string changed;    ///< bitmap (bit n-1 = attribute n)
     std::string correlation_id;
     std::string origin;
-    std::int64_t version = 0; ///< of what was sent; 0: nothing was
+    std::optional<std::int64_t> version{}; ///< of what was sent, if anything was
     std::int64_t created_at = 0;
     std::int64_t published_at = 0;
     std::int64_t completed_at = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "outbox/members.hpp"
+#include "outbox/notices.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::outbox {
@@ -97,9 +98,19 @@ std::set<Oid> note_free(std::int64_t instance, const std::string &target, const 
     return undecided;
 }
 
-void write_refusals(std::int64_t instance, const std::string &target, std::string list)
+/// Of what is given up, the first are told one by one and the others as a number: a storm of failures is no storm of notifications.
+std::string tell_failures(const std::string &rows)
 {
-    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
+    constexpr auto most = "100";
+    const std::string failed = "(SELECT f.*, row_number() OVER (ORDER BY f.source, f.key) AS place FROM " + rows + " AS f WHERE f.status = 'FAILED' AND f.source::oid = ANY ($4::oid[]))";
+    return tell("(SELECT * FROM " + failed + " AS f WHERE f.place <= " + most + ")", "'event_failed'", ", 'event_id', r.event_id", "$4") + " UNION ALL" +
+           tell("(SELECT target, source, NULL::text AS key, count(*) AS more FROM " + failed + " AS f WHERE f.place > " + most + " GROUP BY target, source)", "'event_failed'",
+                ", 'more', r.more", "$4");
+}
+
+void write_refusals(std::int64_t instance, const std::string &target, std::string list, const std::string &telling)
+{
+    pg::execute("WITH noted AS (INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
                 " payload, created_at, updated_at, next_attempt_at)"
                 " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
                 " nullif(r.answer, ''), nullif(r.payload, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
@@ -115,8 +126,9 @@ void write_refusals(std::int64_t instance, const std::string &target, std::strin
                 " created_at = CASE WHEN x.event_id = excluded.event_id THEN x.created_at ELSE excluded.created_at END,"
                 " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
                 // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
-                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')",
-                {std::to_string(instance), target, std::move(list)});
+                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')"
+                " RETURNING x.target, x.source, x.key, x.event_id, x.status)" + tell_failures("noted"),
+                {std::to_string(instance), target, std::move(list), telling});
 }
 
 void write_doubts(std::int64_t instance, const std::string &target, std::string list, std::chrono::milliseconds delay)
@@ -166,9 +178,9 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
     return due;
 }
 
-std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals)
+std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals, const std::string &telling)
 {
-    return note_free(instance, target, refusals, [&](std::string list) { write_refusals(instance, target, std::move(list)); });
+    return note_free(instance, target, refusals, [&](std::string list) { write_refusals(instance, target, std::move(list), telling); });
 }
 
 std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)

@@ -40,7 +40,7 @@ struct Refusal {
     std::string payload{};              ///< that the event carried
 };
 /// Those of tables that are returned have not all been noted: another transaction is deciding on a row of them, and is not waited for.
-[[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals);
+[[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals, const std::string &telling);
 
 /// An entity whose state the target has by now.
 struct Arrived {
@@ -48,6 +48,7 @@ struct Arrived {
     std::string key;
     std::string event_id;         ///< what it was read for
     std::int64_t captured_at = 0; ///< when that was captured, in microseconds since 2000; 0: it is no event
+    std::optional<std::int64_t> version{}; ///< of what was sent, if anything was
 };
 /// They are in trouble no more. Marks made by hand that were not what has arrived stay, unless the event came after them. A row that
 /// another transaction is deciding on stays as well: what that decides is done next.

@@ -81,7 +81,7 @@ HeapTuple form(TupleDesc shape, std::int64_t instance, Datum target, const Ended
     put_text(event.status);
     put(event.key.empty() && event.operation == "truncate" ? Datum{0} : text_of(event.key), event.key.empty() && event.operation == "truncate");
     put_text(event.changed); // text and bytea lie alike
-    put(Int64GetDatum(event.version), event.version == 0);
+    put(Int64GetDatum(event.version.value_or(0)), !event.version);
     put_text(event.correlation_id);
     put_text(event.origin);
     put(Int32GetDatum(event.attempts));

@@ -190,7 +190,7 @@ public:
     {
         std::string script = compiled(mapping).inspect + R"("rows":[)";
         Change whole = change;
-        whole.row.resize(compiled(mapping).fields.size()); // of a removed one the key is all there is
+        whole.row.resize(std::max(whole.row.size(), compiled(mapping).fields.size())); // of a removed one the key is all there is
         append_row(script, compiled(mapping), whole, 0);
         return request_of(server, script + "]}}");
     }

@@ -1,8 +1,10 @@
 #include "targets/neo4j_mapping.hpp"
 
 #include <set>
+#include <stdexcept>
 
 #include "mapping/json.hpp"
+#include "mapping/object.hpp"
 
 namespace autosync::targets::neo4j {
 namespace {
@@ -184,7 +186,11 @@ std::unique_ptr<const Compiled> compile_source(const mapping::Source &source)
     if (shape.edge)
         compiled->links = {shape.edge->from.link, shape.edge->to.link};
     json::append_string(compiled->json_mark, shape.mark);
-    compiled->fields = make_fields(source.columns, shape.properties);
+    compiled->transform = mapping::transform_place(source);
+    if (compiled->transform && source.options.contains("properties"))
+        throw std::invalid_argument{"options \"transform\" and \"properties\" exclude each other"};
+    if (!compiled->transform)
+        compiled->fields = make_fields(source.columns, shape.properties);
     compiled->upsert = prefix(shape, shape.edge ? upsert_edge(shape, *shape.edge, compiled->fields) : upsert_node(shape, compiled->fields));
     compiled->inspect = prefix(shape, inspect_statement(shape, compiled->fields));
     compiled->remove = prefix(shape, remove_entity(shape));
@@ -234,6 +240,24 @@ std::vector<std::string> stub_statements(const Shape &shape)
     return statements;
 }
 
+namespace {
+
+void append_given(std::string &out, const Compiled &compiled, const mapping::Row &row)
+{
+    if (!compiled.transform) {
+        append_properties(out, compiled.fields, row);
+        return;
+    }
+    static constexpr std::string_view own[] = {"_*"};
+    const auto *const given = *compiled.transform < row.size() ? std::get_if<std::string>(&row[*compiled.transform]) : nullptr;
+    if (given == nullptr) // of a removed row the key is all there is
+        return;
+    if (const auto members = mapping::members_of(*given, own); !members.empty())
+        out.append(",").append(members);
+}
+
+} // namespace
+
 void append_row(std::string &out, const Compiled &compiled, const mapping::Change &change, std::int64_t version)
 {
     const auto &shape = compiled.shape;
@@ -247,14 +271,14 @@ void append_row(std::string &out, const Compiled &compiled, const mapping::Chang
         identity(R"({"k":)", R"(,"v":)");
         out += R"(,"p":{)";
         const auto start = out.size();
-        append_properties(out, compiled.fields, change.row);
+        append_given(out, compiled, change.row);
         if (out.size() > start)
             out.erase(start, 1); // its leading comma
     } else {
         identity(R"({"p":{"_key":)", R"(,"_v":)");
         out += R"(,"_m":)";
         out += compiled.json_mark;
-        append_properties(out, compiled.fields, change.row);
+        append_given(out, compiled, change.row);
     }
     out += '}';
     append_natives(out, compiled.fields, change.row);

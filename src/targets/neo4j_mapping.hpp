@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace autosync::targets::neo4j {
 struct Compiled final : Mapping {
     Shape shape;
     std::vector<Field> fields;
+    std::optional<std::size_t> transform; ///< place in a row of an object that is the properties, in place of fields
     std::vector<std::size_t> links; ///< of Source::links, those that become relationships, in the order in which parents are locked
     std::string json_mark;          ///< '"…"'
     std::string upsert;             ///< '{"statement":"…","parameters":{…,': to be ended by '"rows":[…]}}'

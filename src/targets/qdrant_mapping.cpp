@@ -9,6 +9,7 @@
 #include "config/json.hpp"
 #include "config/options.hpp"
 #include "mapping/json.hpp"
+#include "mapping/object.hpp"
 
 namespace autosync::targets::qdrant {
 namespace {
@@ -248,7 +249,11 @@ std::unique_ptr<const Compiled> compile_source(const Source &source)
         for (const auto &column : *columns)
             compiled->types.push_back(column.type);
     compiled->vectors = read_vectors(source);
-    compiled->payload = read_payload(source, compiled->vectors);
+    compiled->transform = mapping::transform_place(source);
+    if (compiled->transform && source.options.contains("payload"))
+        refuse("options \"transform\" and \"payload\" exclude each other");
+    if (!compiled->transform)
+        compiled->payload = read_payload(source, compiled->vectors);
     compiled->indexes = read_indexes(source, compiled->payload);
     read_id(source, *compiled);
     compiled->model = option(source.options, "model");

@@ -45,6 +45,7 @@ struct Compiled final : Mapping {
     std::string rebuild;    ///< the collection that is being filled to take its place; empty: none
     std::vector<VectorSpec> vectors;
     std::vector<PayloadField> payload;
+    std::optional<std::size_t> transform;                     ///< place in a row of an object that is the payload, in place of columns
     std::vector<mapping::Type> types;                         ///< by place in a row
     std::vector<std::pair<std::string, std::string>> indexes; ///< payload field, schema
     IdRule id = IdRule::automatic;

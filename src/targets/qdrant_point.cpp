@@ -9,6 +9,7 @@
 #include "embed/vector.hpp"
 #include "mapping/document.hpp"
 #include "mapping/json.hpp"
+#include "mapping/object.hpp"
 
 namespace autosync::targets::qdrant {
 namespace {
@@ -166,6 +167,11 @@ std::string payload_of(const Compiled &mapping, const Point &point, const mappin
         append_hashes(out, mapping, point);
         out += R"(,"_model":)";
         json::append_string(out, model);
+    }
+    if (mapping.transform) {
+        static constexpr std::string_view own[] = {"_*"};
+        if (const auto members = mapping::members_of(std::get<std::string>(change.row.at(*mapping.transform)), own); !members.empty())
+            out.append(",").append(members);
     }
     for (const auto &field : mapping.payload) {
         out += ',';

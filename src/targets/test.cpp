@@ -7,6 +7,7 @@
 
 #include "mapping/document.hpp"
 #include "mapping/json.hpp"
+#include "mapping/object.hpp"
 #include "targets/kinds.hpp"
 
 namespace autosync::targets {
@@ -27,6 +28,8 @@ void append_change(std::string &out, const mapping::Source &source, const mappin
     out += change.removed ? R"(,"operation":"remove","document":)" : R"(,"operation":"upsert","document":)";
     if (change.removed)
         out += "null";
+    else if (const auto place = mapping::transform_place(source))
+        out += '{' + std::string{mapping::members_of(std::get<std::string>(change.row.at(*place)), {})} + '}';
     else
         mapping::append_document(out, source.columns, change.row);
     out += R"(,"version":)";

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace autosync::worker {
 
 struct Agenda {
     bool paused = false;
+    std::set<std::string> paused_lanes;
     bool has_exceptions = false;                   ///< of whatever status
     bool has_jobs = false;
     std::optional<std::chrono::milliseconds> due;  ///< until the next exception's time; nullopt: none waits

@@ -11,6 +11,7 @@
 #include "outbox/forgotten.hpp"
 #include "pg/spi.hpp"
 #include "targets/qdrant_mapping.hpp"
+#include "worker/lane.hpp"
 #include "worker/rebuild.hpp"
 #include "worker/rewrites.hpp"
 #include "worker/shape.hpp"
@@ -196,6 +197,7 @@ std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync s
 {
     auto declared = std::make_shared<Declared>();
     declared->budget = load_budget(instance, sync);
+    declared->lane = lane_of(sync);
     declared->problem = sync.problem.empty() ? target.problem : sync.problem;
     if (declared->problem.empty() && !may_use(sync, target))
         declared->problem = "the owner of the table has no USAGE privilege on the target";

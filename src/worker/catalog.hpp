@@ -24,6 +24,9 @@ struct Declared {
     std::unique_ptr<const targets::Mapping> mapping; ///< null when `problem` says why
     std::unique_ptr<Reader> reader;                  ///< made at first use
     std::string problem;                             ///< why it cannot be delivered as declared
+    std::string lane;                                ///< empty: in none
+    std::string held;                                ///< why nothing of it is delivered for now: its lane is paused
+    [[nodiscard]] const std::string &obstacle() const { return problem.empty() ? held : problem; }
     Budget budget;                                   ///< of tokens
     std::string conditions;                          ///< what the target was prepared under, beside the sync's own options
     bool unfit = false;                              ///< `problem` is why the target cannot be prepared for it: it may be mended there

@@ -116,8 +116,8 @@ private:
             }
             return nullptr;
         }
-        if (!declared->problem.empty()) {
-            round_.lagging[table] = declared->problem;
+        if (!declared->obstacle().empty()) {
+            round_.lagging[table] = declared->obstacle();
             return nullptr;
         }
         return declared.get();

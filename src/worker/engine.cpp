@@ -16,6 +16,7 @@
 #include "worker/census.hpp"
 #include "worker/ddl.hpp"
 #include "worker/expiry.hpp"
+#include "worker/handover.hpp"
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
 #include "worker/waiters.hpp"
@@ -235,6 +236,15 @@ milliseconds Engine::turn(bool woken)
         state.next_look = now + poll;
     }
     state.hand_out_answers(now);
+    for (auto &offer : take_offers()) {
+        const auto runner = state.runners.find(offer.target);
+        if (runner == state.runners.end())
+            answer(offer, verdict(Verdict::Kind::declined, 0, "")); // declared by the transaction itself
+        else {
+            state.due_again[offer.target] = now;
+            runner->second.take(std::move(offer));
+        }
+    }
     const bool any_due = look || std::any_of(state.due_again.begin(), state.due_again.end(), [now](const auto &entry) { return entry.second <= now; });
     if (any_due) {
         pg::transaction([&] {

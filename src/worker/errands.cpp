@@ -80,6 +80,8 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
             continue;
         if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table) || now < job_retries_[job.table].at)
             continue; // in trouble as a whole: later
+        if (!declared->held.empty())
+            continue;
         if (job.kind == "sweep") {
             Errand errand;
             errand.kind = Errand::Kind::enumerate;
@@ -123,6 +125,8 @@ Runner::Step Runner::do_mapped_job(const Destination &to, const Job &job)
     const auto declared = to.find(job.table);
     if (declared == nullptr || declared->mapping == nullptr || cursors_.contains(job.table))
         return Step::nothing; // in trouble as a whole: later
+    if (!declared->held.empty())
+        return Step::nothing;
     Errand errand;
     errand.declared = declared;
     errand.job = job;
@@ -184,8 +188,10 @@ bool Runner::answer(http::Client::Ticket ticket, const http::Response &response,
         return false;
     const auto id = found->second;
     tickets_.erase(found);
-    if (flight_ && flight_->delivery)
+    if (flight_ && flight_->delivery) {
+        flight_->timed_out = flight_->timed_out || response.failure == http::Response::Failure::timeout;
         flight_->delivery->answer(id, response, now);
+    }
     return true;
 }
 

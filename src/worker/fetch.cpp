@@ -42,7 +42,7 @@ constexpr const char *locked = "another session holds a lock on the table";
 
 class Fetch final {
 public:
-    Fetch(const Destination &destination, Round &round, Flight &flight) : destination_{destination}, round_{round}, flight_{flight} {}
+    Fetch(const Destination &destination, Round &round, Flight &flight, Lanes &lanes) : destination_{destination}, round_{round}, flight_{flight}, lanes_{lanes} {}
 
     void items(std::size_t limit)
     {
@@ -67,10 +67,15 @@ public:
         const auto declared = destination_.find(round_.job.table);
         if (declared == nullptr)
             return;
-        if (auto problem = declared->problem.empty() ? declared->budget.problem() : declared->problem; !problem.empty()) {
-            flight_.troubled[round_.job.table] = std::move(problem);
+        if (in_trouble(*declared))
+            return;
+        const auto turn = turn_of(*declared, declared->lane);
+        if (turn.entities == 0) {
+            pace(*declared, turn.wait);
             return;
         }
+        enter(flight_, *declared, destination_, lanes_);
+        limit = std::min(limit, turn.entities);
         chosen_[round_.job.table];
         lock();
         if (flight_.outdated || !flight_.troubled.empty())
@@ -98,7 +103,29 @@ public:
     }
 
 private:
-    /// The next items, of tables that are delivered with the same credentials.
+    [[nodiscard]] bool in_trouble(const Declared &declared)
+    {
+        auto problem = declared.obstacle().empty() ? declared.budget.problem() : declared.obstacle();
+        if (problem.empty())
+            return false;
+        flight_.troubled[declared.sync.table] = std::move(problem);
+        return true;
+    }
+
+    void pace(const Declared &declared, std::chrono::milliseconds wait)
+    {
+        const Oid table = declared.sync.table;
+        flight_.troubled[table] = "it waits for the rate_limit of its " + std::string{declared.sync.options.contains("lane") ? "lane" : "sync"};
+        flight_.pause[table] = wait;
+        flight_.paced.insert(table);
+    }
+
+    [[nodiscard]] Lanes::Turn turn_of(const Declared &declared, const std::string &lane)
+    {
+        return lanes_.turn(lane, destination_.access.at(declared.sync.owner).batch_size, Clock::now());
+    }
+
+    /// The next items, of tables that are delivered with the same credentials and are in the same lane.
     void choose(std::size_t limit)
     {
         Oid owner = InvalidOid;
@@ -110,17 +137,23 @@ private:
             const auto declared = destination_.find(item.table);
             if (declared == nullptr)
                 continue; // the sync was dropped meanwhile
-            if (auto problem = declared->problem.empty() ? declared->budget.problem() : declared->problem; !problem.empty()) {
-                flight_.troubled[item.table] = std::move(problem);
+            if (flight_.paced.contains(item.table) || in_trouble(*declared))
                 continue;
-            }
             if (item.wanted.columns.size() != declared->key_parts.size())
                 continue; // marked under another key: declaring the new one has looked at everything again
             if (owner == InvalidOid) {
+                // A table that lags behind comes with what its lane may send; whatever is left of that goes on credit.
+                const bool begun = round_.begun && round_.before.source == item.table;
+                const auto turn = turn_of(*declared, begun ? std::string{} : declared->lane);
+                if (turn.entities == 0) {
+                    pace(*declared, turn.wait);
+                    continue;
+                }
                 owner = declared->sync.owner;
-                flight_.target = destination_.access.at(owner);
+                enter(flight_, *declared, destination_, lanes_);
+                limit = std::min(limit, turn.entities);
             }
-            if (declared->sync.owner != owner) {
+            if (declared->sync.owner != owner || declared->lane != flight_.lane) {
                 rest.push_back(std::move(item));
                 continue;
             }
@@ -134,8 +167,6 @@ private:
     {
         for (const auto &[table, chosen] : chosen_) {
             const auto declared = destination_.find(table);
-            if (flight_.target.kind == nullptr)
-                flight_.target = destination_.access.at(declared->sync.owner);
             if (!lock_table(declared->sync))
                 flight_.troubled[table] = locked;
         }
@@ -184,16 +215,6 @@ private:
         }
     }
 
-    /// Absence removes where the sync says so; a key that was given up goes in any case. What a sweep finds to be gone may have been kept.
-    static bool nothing_to_send(const Declared &declared, const Item &item, const ReadRow &row, bool sweeping)
-    {
-        if (!row.change.removed)
-            return sweeping; // it is there as it should be: events and backfills take care of it
-        if (item.rekeyed && !row.filtered && !(sweeping && row.skip))
-            return false;
-        return row.skip || (!row.filtered && !declared.removes && !sweeping);
-    }
-
     [[nodiscard]] std::set<std::string> forgotten_among(Oid table, const std::vector<std::string> &keys) const
     {
         return keys.empty() || !destination_.forgotten.contains(table) ? std::set<std::string>{} : outbox::forgotten_among(destination_.name, table, keys);
@@ -212,32 +233,50 @@ private:
             return;
         } else if (nothing_to_send(*declared, item, row, round_.kind == Round::Kind::sweep)) {
             if (round_.kind != Round::Kind::sweep) // there is the row, but whether the target has its newest state is not known
-                note_done(flight_, item, false);
+                note_done(flight_, item, false, {});
             return;
         }
-        row.change.source = index_of(declared);
-        flight_.changes.push_back(std::move(row.change));
-        flight_.items.push_back(std::move(item));
-    }
-
-    std::size_t index_of(const std::shared_ptr<Declared> &declared)
-    {
-        const auto known = std::find(flight_.declared.begin(), flight_.declared.end(), declared);
-        if (known != flight_.declared.end())
-            return static_cast<std::size_t>(known - flight_.declared.begin());
-        flight_.declared.push_back(declared);
-        flight_.sources.push_back(&declared->sync.source);
-        flight_.mappings.push_back(declared->mapping.get());
-        return flight_.declared.size() - 1;
+        board(flight_, declared, std::move(item), std::move(row));
     }
 
     const Destination &destination_;
     Round &round_;
     Flight &flight_;
+    Lanes &lanes_;
     std::map<Oid, std::vector<Item>> chosen_;
 };
 
 } // namespace
+
+bool nothing_to_send(const Declared &declared, const Item &item, const ReadRow &row, bool sweeping)
+{
+    if (!row.change.removed)
+        return sweeping; // it is there as it should be: events and backfills take care of it
+    if (item.rekeyed && !row.filtered && !(sweeping && row.skip))
+        return false;
+    return row.skip || (!row.filtered && !declared.removes && !sweeping);
+}
+
+void enter(Flight &flight, const Declared &declared, const Destination &destination, const Lanes &lanes)
+{
+    flight.target = destination.access.at(declared.sync.owner);
+    flight.lane = declared.lane;
+    lanes.apply(flight.lane, flight.target);
+}
+
+void board(Flight &flight, const std::shared_ptr<Declared> &declared, Item item, ReadRow row)
+{
+    const auto known = std::find(flight.declared.begin(), flight.declared.end(), declared);
+    row.change.source = static_cast<std::size_t>(known - flight.declared.begin());
+    if (known == flight.declared.end()) {
+        flight.declared.push_back(declared);
+        flight.sources.push_back(&declared->sync.source);
+        flight.mappings.push_back(declared->mapping.get());
+    }
+    item.version = row.version;
+    flight.changes.push_back(std::move(row.change));
+    flight.items.push_back(std::move(item));
+}
 
 Reader &reader_of(Declared &declared, const config::Target &target)
 {
@@ -247,12 +286,12 @@ Reader &reader_of(Declared &declared, const config::Target &target)
     return *declared.reader;
 }
 
-std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit)
+std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit, Lanes &lanes)
 {
     auto flight = std::make_unique<Flight>();
     pg::transaction(
         [&] {
-            Fetch fetch{destination, round, *flight};
+            Fetch fetch{destination, round, *flight, lanes};
             if (round.kind == Round::Kind::backfill)
                 fetch.backfill(limit);
             else

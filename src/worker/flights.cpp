@@ -70,7 +70,7 @@ Runner::Step Runner::go_on(TimePoint now)
         round_.reset();
         return Step::again;
     }
-    auto flight = read_flight(*destination(), *round_, round_limit());
+    auto flight = read_flight(*destination(), *round_, round_limit(), lanes_);
     AUTOSYNC_FAULT("after_read");
     const bool outdated = flight->outdated;
     launch(std::move(flight), now);
@@ -124,6 +124,7 @@ milliseconds Runner::pump(TimePoint now)
             bucket_.give_back();
             break;
         }
+        lanes_.sent(flight_->lane, now);
         if (embedded) {
             const auto fail = flight_->target.description.options.find("fail");
             const auto response = execute_embedded(target_, outgoing->request, fail == flight_->target.description.options.end() ? "" : fail->second);
@@ -147,13 +148,17 @@ void Runner::land(TimePoint now)
 {
     activity("settling", target_.c_str());
     AUTOSYNC_FAULT("before_settle");
+    if (early_.flying()) {
+        land_early(now);
+        return;
+    }
     if (flight_->context && flight_->delivery)
         land_records();
     if (flight_->context) {
         keeper_.look_up(flight_->context->doubtful);
         news_ = news_ || !flight_->context->doubtful.empty();
     }
-    settle(desk_.instance, target_, *round_, *flight_, has_exceptions_, carried_);
+    settle(desk_.instance, *destination(), *round_, *flight_, has_exceptions_, carried_);
     AUTOSYNC_FAULT("after_settle");
     if (mapped() && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
@@ -168,21 +173,7 @@ void Runner::land(TimePoint now)
     news_ = news_ || !flight_->refusals.empty() || !flight_->doubts.empty() || !round_->truncated.empty() || !round_->dependents.empty();
     round_->begun = round_->begun || !flight_->done.empty();
     const auto flight = std::move(flight_);
-    if (flight->delivery) {
-        note_delivery(target_, *flight, *round_);
-        if (flight->delivery->newer_version() > 0)
-            desk_.clock.observe(flight->delivery->newer_version());
-        if (flight->delivery->trouble() && flight->delivery->trouble()->unprepared) {
-            news_ = true;
-            for (const auto &now_declared : destination()->syncs)
-                if (now_declared->sync.table == flight->declared[*flight->delivery->trouble()->unprepared]->sync.table)
-                    now_declared->prepared = false;
-        }
-        if (flight->delivery->trouble())
-            trouble(*flight->delivery->trouble(), now);
-        else
-            success();
-    }
+    account(*flight, *round_, now);
     const bool job = round_->kind == Round::Kind::backfill || round_->kind == Round::Kind::sweep;
     if (job && !flight->troubled.empty())
         job_retries_[round_->job.table] = later(now, job_pause, flight->pause[round_->job.table]);
@@ -190,6 +181,51 @@ void Runner::land(TimePoint now)
         adopt_cursors(*round_);
         round_.reset();
     }
+}
+
+/// What a flight tells of the target.
+void Runner::account(const Flight &flight, const Round &round, TimePoint now)
+{
+    if (!flight.delivery)
+        return;
+    note_delivery(target_, flight, round);
+    if (flight.delivery->newer_version() > 0)
+        desk_.clock.observe(flight.delivery->newer_version());
+    if (flight.delivery->trouble() && flight.delivery->trouble()->unprepared) {
+        news_ = true;
+        for (const auto &now_declared : destination()->syncs)
+            if (now_declared->sync.table == flight.declared[*flight.delivery->trouble()->unprepared]->sync.table)
+                now_declared->prepared = false;
+    }
+    if (flight.delivery->trouble())
+        trouble(*flight.delivery->trouble(), now);
+    else
+        success();
+}
+
+Runner::Step Runner::send_early(TimePoint now)
+{
+    if (Catalog::stale())
+        return Step::nothing;
+    if (const auto *const access = any_access(); !access->problem.empty()) {
+        early_.refuse(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, access->problem);
+        return Step::again;
+    }
+    if (const Step step = prepare_syncs(*destination()); step != Step::nothing)
+        return step;
+    if (auto flight = early_.next(*destination(), lanes_))
+        launch(std::move(flight), now);
+    return Step::again;
+}
+
+/// Whether it has arrived is for the session to hear; what it was sent for comes through the log, or is read again because of its mark.
+void Runner::land_early(TimePoint now)
+{
+    const auto flight = std::move(flight_);
+    early_.land(*flight);
+    has_exceptions_ = true;
+    settle_early(desk_.instance, target_, *flight);
+    account(*flight, Round{}, now);
 }
 
 /// The record map follows, and the rows learn where their records are.
@@ -256,6 +292,10 @@ void Runner::adopt_cursors(Round &round)
         apart = round.before;
         apart.source = table;
         apart.reason = reason;
+        if (round.paced.contains(table)) {
+            apart_retries_[table].at = now + round.pause[table];
+            continue;
+        }
         const unsigned failures = apart_retries_[table].failures;
         const auto pause = round.pause.find(table);
         apart_retries_[table] = later(now, std::min(apart_maximum, apart_initial * (1 << std::min(failures, 6U))),

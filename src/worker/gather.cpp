@@ -73,7 +73,7 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
         const pg::ActiveSnapshot snapshot;
         for (auto &due : outbox::take_due(instance, destination.name, limit)) {
             const auto declared = destination.find(due.source);
-            if (declared == nullptr || !declared->problem.empty()) {
+            if (declared == nullptr || !declared->obstacle().empty()) {
                 constexpr std::chrono::seconds later{30}; // its sync is in trouble as a whole
                 outbox::postpone(instance, destination.name, due.source, later);
                 continue;

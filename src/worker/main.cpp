@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/settings.hpp"
+#include "worker/catalog.hpp"
 #include "worker/ddl.hpp"
 #include "worker/engine.hpp"
 #include "worker/process.hpp"
@@ -91,7 +92,8 @@ bool serve(Tenure &tenure, const Extension &installed)
     const Waiting waiting{engine.descriptor()};
     MemoryContext const scratch = pg::call([] { return AllocSetContextCreate(TopMemoryContext, "autosync turn", ALLOCSET_DEFAULT_SIZES); });
     while (!tenure.revoked()) {
-        serve_interrupts();
+        if (serve_interrupts()) // targets are declared against the settings
+            Catalog::invalidate();
         const bool woken = tenure.asked();
         if (!extension.stands(woken))
             return false;

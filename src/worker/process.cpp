@@ -41,17 +41,19 @@ void accept_signals()
 
 bool terminated() noexcept { return termination != 0; }
 
-void serve_interrupts()
+bool serve_interrupts()
 {
     ResetLatch(MyLatch);
-    pg::call([] {
+    return pg::call([] {
         CHECK_FOR_INTERRUPTS();
         if (catchupInterruptPending) // an idle process must not hold up the queue of invalidations
             ProcessCatchupInterrupt();
         if (ConfigReloadPending) {
             ConfigReloadPending = 0;
             ProcessConfigFile(PGC_SIGHUP);
+            return true;
         }
+        return false;
     });
 }
 

@@ -15,7 +15,7 @@ void accept_signals();
 /// SIGTERM has come. To be asked between transactions, where the process can leave without an error.
 [[nodiscard]] bool terminated() noexcept;
 /// What every turn of a loop begins with: the latch is reset, interrupts are served, a changed configuration is read.
-void serve_interrupts();
+bool serve_interrupts(); ///< true: settings were read anew
 /// Tells the server log why a process gives up, and cleans up after the transaction in which it happened.
 void give_up(const char *who, const std::exception &reason);
 

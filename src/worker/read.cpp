@@ -155,7 +155,7 @@ void Reader::State::read_batch(std::span<const Wanted> wanted, std::size_t byte_
             rows->push_back(absent());
             // A text that the column's type does not know is no key of a row.
             if (step != Step::parameters || ERRCODE_TO_CATEGORY(error.sqlstate()) != ERRCODE_DATA_EXCEPTION)
-                rows->back() = ReadRow{.change = {}, .problem = error.what(), .unnamed = false, .filtered = false, .deleted = false, .skip = false};
+                rows->back() = ReadRow{.change = {}, .problem = error.what(), .unnamed = false, .version = {}, .filtered = false, .deleted = false, .skip = false};
             name(rows->back(), wanted.front().key);
             *bytes += sizeof(ReadRow);
             return;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -34,6 +35,7 @@ struct ReadRow {
     mapping::Change change; ///< key and links in UTF-8; `source` is left to the caller
     std::string problem;    ///< not empty: only this row cannot be delivered, and why
     bool unnamed = false;   ///< its key is no UTF-8 (see `problem`): a target can be told nothing of it, not even that it is gone
+    std::optional<std::int64_t> version{}; ///< its own, where the sync names it
     bool filtered = false;  ///< the row exists, but does not match the filter (then change.removed)
     bool deleted = false;   ///< the row exists, but counts as deleted (then change.removed)
     bool skip = false;      ///< removed, but the sync is declared to keep such rows (on_filtered, on_delete = keep)

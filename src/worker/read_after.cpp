@@ -73,6 +73,8 @@ void Reader::State::try_scan(std::size_t count, std::size_t byte_budget, std::si
             continue;
         const std::string key = mapping::key_text(statement.key_parts, found.key_columns(i));
         ReadRow row = decoder.read(found.values(i), found.nulls(i), bytes);
+        if (row.filtered)
+            continue;
         name(row, key);
         piece->rows.push_back(std::move(row));
         piece->keys.push_back(key);

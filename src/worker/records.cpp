@@ -90,7 +90,7 @@ std::unique_ptr<atproto::Context> prepare_records(std::int64_t instance, const s
             auto &item = flight.items[i];
             auto &[intent, waiting] = decisions[i];
             if (!intent && !waiting) {
-                flight.done.push_back(arrived(item));
+                flight.done.push_back({item.table, item.wanted.key, item.event_id, item.captured_at, {}});
                 continue;
             }
             if (!waiting && intent->problem.empty() && !intent->kept)

@@ -21,6 +21,7 @@
 #include "outbox/held.hpp"
 #include "outbox/waiting.hpp"
 #include "worker/catalog.hpp"
+#include "worker/lane.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::worker {
@@ -35,6 +36,7 @@ struct Item {
     std::int64_t captured_at = 0; ///< of an event, in microseconds since 2000; 0: no event stands behind it
     int attempts = 0;     ///< refused so many times
     bool rekeyed = false; ///< its absence removes, whatever the operations say
+    std::optional<std::int64_t> version{}; ///< of the row itself, where the sync names it
     std::vector<outbox::Ended> events{}; ///< that it stands for, if they are kept when they are over
     bool doubtful = false; ///< an earlier request for it may be applied yet, on top of a later one
 };
@@ -59,6 +61,7 @@ struct Round {
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
     std::map<Oid, std::string> lagging;          ///< tables that stay behind at `before`, and why
     std::map<Oid, std::chrono::milliseconds> pause; ///< of these: not to be tried again sooner
+    std::set<Oid> paced;                         ///< of these: they wait for nothing else, so the pause does not grow
     std::vector<outbox::HeldBack> held;          ///< changes that are still being gathered
     std::vector<Item> expired;                   ///< changes that are given up: they are older than event_ttl
     std::vector<Item> expired_before;            ///< of entities that have changed again: only their events have expired
@@ -93,6 +96,9 @@ struct Flight {
     std::vector<outbox::Waiting> waiting;                   ///< entities that wait for something of their own
     std::map<Oid, std::string> troubled;                    ///< tables that could not be read, and why
     std::map<Oid, std::chrono::milliseconds> pause;         ///< of these: not to be tried again sooner
+    std::set<Oid> paced;                                    ///< of these: their lane may not send yet
+    std::string lane;                                       ///< of all that is sent
+    bool timed_out = false;                                 ///< some request of it did
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
     std::unique_ptr<atproto::Context> context;              ///< of kinds whose record map lives here
@@ -102,10 +108,15 @@ struct Flight {
     std::vector<outbox::Ended> over; ///< events that its entities stood for
 };
 
-/// The target has this entity, or there is nothing to send for it.
-void note_done(Flight &flight, Item &item, bool sent);
+/// The target has this entity, or there is nothing to send for it. `version`: of what was sent, as the event log shows it.
+void note_done(Flight &flight, Item &item, bool sent, std::optional<std::int64_t> version);
 
-[[nodiscard]] inline outbox::Arrived arrived(const Item &item) { return {item.table, item.wanted.key, item.event_id, item.captured_at}; }
+/// Absence removes where the sync says so; a key that was given up goes in any case. What a sweep finds to be gone may have been kept.
+[[nodiscard]] bool nothing_to_send(const Declared &declared, const Item &item, const ReadRow &row, bool sweeping);
+/// The flight is one of this sync's lane and owner.
+void enter(Flight &flight, const Declared &declared, const Destination &destination, const Lanes &lanes);
+/// What was read of an entity goes with it.
+void board(Flight &flight, const std::shared_ptr<Declared> &declared, Item item, ReadRow row);
 
 [[nodiscard]] outbox::Refusal refusal(const Item &item, std::string message);
 
@@ -126,13 +137,15 @@ enum class Extent : std::uint8_t { all, expired };
 
 /// Reads items of the round under one snapshot, up to about `limit` and a budget of bytes, and takes them out of it. For a backfill: the next
 /// rows of the job instead. Flushes what it has seen.
-[[nodiscard]] std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit);
+[[nodiscard]] std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit, Lanes &lanes);
 
 /// Writes down what became of a flight, and, when the round has nothing left, where the target stands now.
 /// What could not be delivered goes back into the round.
 /// `carried`: events that are over since the cursor was last written down; they are written down when it is (Round::recorded).
-void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions,
+void settle(std::int64_t instance, const Destination &destination, Round &round, Flight &flight, bool has_exceptions,
             const std::vector<outbox::Ended> &carried);
+/// Of what was sent before its transaction has committed: what it has cost, and what may be applied late.
+void settle_early(std::int64_t instance, const std::string &target, const Flight &flight);
 /// A round without anything to send.
 void settle_empty(std::int64_t instance, const std::string &target, Round &round, const std::vector<outbox::Ended> &carried);
 

@@ -1,6 +1,7 @@
 #include "worker/rows.hpp"
 
 #include "embed/hash.hpp"
+#include "mapping/object.hpp"
 
 namespace autosync::worker {
 
@@ -60,6 +61,8 @@ RowDecoder::RowDecoder(const config::Sync &sync, const Statement &statement) : s
     };
     keep_filtered_ = keeps("on_filtered");
     keep_deleted_ = keeps("on_delete");
+    if (sync.transform_filters)
+        decides_ = mapping::transform_place(sync.source);
     const auto canonical = [](Oid type) { return pg::call([type] { return pg::Canonical{type}; }); };
     for (std::size_t i = 0; i < statement.key.size(); ++i)
         key_.push_back(canonical(statement.types[i]));
@@ -82,6 +85,8 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
 {
     ReadRow row;
     *bytes += sizeof(ReadRow);
+    if (const auto at = statement_.version_column(); !statement_.version.empty() && !nulls[at])
+        row.version = DatumGetInt64(values[at]);
     if (!statement_.deleted.empty() && DatumGetBool(values[statement_.gone()])) {
         row.change.removed = true;
         row.deleted = true;
@@ -89,6 +94,12 @@ ReadRow RowDecoder::read(const Datum *values, const bool *nulls, std::size_t *by
         return row;
     }
     if (!DatumGetBool(values[statement_.match()])) {
+        row.change.removed = true;
+        row.filtered = true;
+        row.skip = keep_filtered_;
+        return row;
+    }
+    if (decides_ && nulls[statement_.columns() + *decides_]) {
         row.change.removed = true;
         row.filtered = true;
         row.skip = keep_filtered_;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ private:
     const Statement &statement_;
     bool keep_filtered_;
     bool keep_deleted_;
+    std::optional<std::size_t> decides_; ///< the place in a row of what is NULL when the row does not match
     std::vector<std::string> names_;
     std::vector<pg::Canonical> key_;
     std::vector<pg::Decoder> columns_; ///< sent and computed

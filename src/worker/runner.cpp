@@ -29,7 +29,9 @@ Runner::Runner(Desk &desk, std::string target, std::map<Oid, outbox::Cursor> cur
       target_{std::move(target)},
       cursors_{std::move(cursors)},
       keeper_{desk.instance, target_, desk.client},
-      breaker_{{}, std::random_device{}()}
+      breaker_{{}, std::random_device{}()},
+      herald_{desk.instance, target_},
+      early_{desk.instance, target_}
 {
     cursors_[InvalidOid].target = target_;
 }
@@ -56,6 +58,7 @@ void Runner::catalog_loaded()
     const Destination *const now = destination();
     if (now == nullptr)
         return;
+    lanes_.follow(*now);
     forget_retries(apart_retries_);
     forget_retries(job_retries_);
     for (auto at = cursors_.begin(); at != cursors_.end();) {
@@ -114,6 +117,15 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
     paused_ = agenda.paused;
     has_exceptions_ = has_exceptions_ || agenda.has_exceptions;
     bool looking = look || std::exchange(go_on_, false);
+    if (destination() != nullptr && lanes_.hold(*destination(), agenda.paused_lanes)) {
+        forget_retries(apart_retries_);
+        forget_retries(job_retries_);
+        job_at_ = {};
+        looking = true;
+    }
+    if (early_.follow_up())
+        has_exceptions_ = news_ = true;
+    looking = looking || early_.waiting();
     for (;;) {
         if (flight_) {
             const auto patience = pump(now);
@@ -127,6 +139,7 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
             return forever;
         publish_state(now);
         if (paused_ || destination() == nullptr || any_access() == nullptr || !any_access()->enabled) {
+            early_.refuse(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, paused_ ? "the target is paused" : "the target is switched off");
             expire_held_up(now);
             record();
             return forever;
@@ -134,6 +147,7 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
         if (now < breaker_.open_until() && take_hurry(target_))
             breaker_.reset();
         if (now < breaker_.open_until()) {
+            early_.refuse(trouble_ ? sqlstate_of(trouble_->outcome) : ERRCODE_CONNECTION_FAILURE, trouble_ ? trouble_->message : "the target is given a rest");
             expire_held_up(now);
             record();
             return until(breaker_.open_until(), now);
@@ -143,6 +157,8 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
             step = prepare_syncs(*destination()); // the target may have lost what it lived in meanwhile
             if (step == Step::nothing)
                 step = go_on(now);
+        } else if (early_.waiting()) {
+            step = send_early(now);
         } else if (looking) {
             step = start(now, agenda);
         }
@@ -205,14 +221,23 @@ Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
 {
     std::vector<Oid> line; // whoever comes behind the last one, then the others
     for (const auto &[table, cursor] : cursors_) {
-        if (table != InvalidOid && now >= apart_retries_[table].at)
-            line.push_back(table);
+        const auto declared = to.find(table);
+        if (table == InvalidOid || now < apart_retries_[table].at || (declared != nullptr && !declared->held.empty()))
+            continue;
+        line.push_back(table);
     }
     std::rotate(line.begin(), std::upper_bound(line.begin(), line.end(), last_apart_), line.end());
     for (const Oid table : line) {
         const auto &cursor = cursors_.at(table);
         last_apart_ = table;
-        Round round = gather_log(desk_.instance, to, cursor, cursors_, round_limit());
+        const auto declared = to.find(table);
+        const auto turn = lanes_.turn(declared == nullptr ? std::string{} : declared->lane, any_access()->batch_size, now);
+        if (turn.entities == 0) {
+            apart_retries_[table].at = now + turn.wait;
+            continue;
+        }
+        // What one flight can take: a round that is not finished is gathered again.
+        Round round = gather_log(desk_.instance, to, cursor, cursors_, std::min(round_limit(), turn.entities));
         if (round.items.empty() && round.expired.empty() && round.truncated.empty() && round.lagging.empty() && round.caught_up) {
             pg::transaction([&] {
                 const pg::ActiveSnapshot snapshot;
@@ -267,6 +292,8 @@ void Runner::trouble(const delivery::Trouble &trouble, TimePoint now)
     trouble_ = trouble;
     breaker_.failed(now, trouble.retry_after);
     note_trouble(target_, trouble, until(breaker_.open_until(), now));
+    if (destination() != nullptr && trouble.outcome != Outcome::throttled)
+        herald_.unreachable(destination()->syncs, trouble.outcome == Outcome::unauthorized ? "unauthorized" : "unreachable");
     if (fresh && config::settings.log_errors)
         pg::report(LOG, trouble.outcome == Outcome::unauthorized ? ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION : ERRCODE_CONNECTION_FAILURE,
                    "target \"" + target_ + "\" cannot take deliveries", trouble.message, "What is pending is kept and tried again; see autosync.stat_targets.");
@@ -276,6 +303,8 @@ void Runner::success()
 {
     if (trouble_ && config::settings.log_errors)
         pg::report(LOG, ERRCODE_SUCCESSFUL_COMPLETION, "target \"" + target_ + "\" takes deliveries again");
+    if (destination() != nullptr)
+        herald_.reached(destination()->syncs);
     trouble_.reset();
     breaker_.succeeded();
 }

@@ -16,7 +16,10 @@
 #include "worker/agenda.hpp"
 #include "worker/catalog.hpp"
 #include "worker/clock.hpp"
+#include "worker/early.hpp"
 #include "worker/errand.hpp"
+#include "worker/herald.hpp"
+#include "worker/lane.hpp"
 #include "worker/round.hpp"
 #include "worker/sessions.hpp"
 #include "worker/shared.hpp"
@@ -47,6 +50,7 @@ public:
     /// False: not a ticket of this target.
     bool answer(http::Client::Ticket ticket, const http::Response &response, TimePoint now);
     void catalog_loaded();
+    void take(Offer offer) { early_.take(std::move(offer)); }
     /// The cursors it was made with may be ahead of their records.
     void record_later(std::vector<outbox::Ended> over)
     {
@@ -81,6 +85,10 @@ private:
     Step do_mapped_job(const Destination &destination, const Job &job);
     Step collect(const Destination &destination, TimePoint now);
     Step rebuild(const Destination &destination, Job job, bool filling_elsewhere);
+
+    Step send_early(TimePoint now);
+    void land_early(TimePoint now);
+    void account(const Flight &flight, const Round &round, TimePoint now);
 
     Step begin(Round round);
     Step go_on(TimePoint now);
@@ -129,6 +137,9 @@ private:
     delivery::Breaker breaker_;
     delivery::TokenBucket bucket_;
     std::optional<delivery::Trouble> trouble_;
+    Herald herald_;
+    Lanes lanes_;
+    EarlySends early_;
     std::optional<TargetState> shown_; ///< what stat_targets says
     bool has_exceptions_ = false;
     bool go_on_ = false; ///< an errand is done: whatever waited for it comes next

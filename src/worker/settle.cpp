@@ -45,7 +45,7 @@ void sort_out(Round &round, Flight &flight)
             flight.doubts.push_back({item.table, item.wanted.key, item.rekeyed ? "delete" : item.operation,
                                      round.kind == Round::Kind::due && result.state == State::open});
         if (result.state == State::delivered) {
-            note_done(flight, item, true);
+            note_done(flight, item, true, flight.declared[flight.changes[i].source]->sync.version.empty() ? flight.version : item.version);
         } else if (result.state == State::refused) {
             auto &refused = flight.refusals.emplace_back(refusal(item, result.message));
             refused.request = headline(result.request);
@@ -64,38 +64,59 @@ void sort_out(Round &round, Flight &flight)
     }
 }
 
-/// Of the sync, else of its target.
-int most_attempts(const Flight &flight, Oid table)
+std::map<std::pair<Oid, std::string>, std::optional<std::int64_t>> versions_of(const Flight &flight)
 {
-    for (const auto &declared : flight.declared)
-        if (declared->sync.table == table)
-            return config::number_or(declared->sync.options, "max_attempts", static_cast<int>(flight.target.max_attempts));
-    return static_cast<int>(flight.target.max_attempts);
+    std::map<std::pair<Oid, std::string>, std::optional<std::int64_t>> versions;
+    for (const auto &each : flight.done)
+        versions[{each.source, each.key}] = each.version;
+    return versions;
 }
 
-void judge(Flight &flight, const std::string &target)
+/// Of the sync, else of its target.
+struct Patience {
+    int attempts;
+    delivery::BackoffLimits backoff;
+};
+Patience patience_with(const Flight &flight, const Destination &destination, Oid table)
+{
+    Patience patience{static_cast<int>(flight.target.max_attempts), flight.target.backoff};
+    if (const auto declared = destination.find(table)) {
+        const auto &options = declared->sync.options;
+        const auto duration = [&](const char *name, std::chrono::milliseconds fallback) {
+            const auto *const value = config::find(options, name);
+            return value == nullptr ? fallback : config::parse_duration(*value);
+        };
+        patience.attempts = config::number_or(options, "max_attempts", patience.attempts);
+        patience.backoff.initial = duration("retry_initial_delay", patience.backoff.initial);
+        patience.backoff.maximum = std::max(patience.backoff.initial, duration("retry_max_delay", patience.backoff.maximum));
+    }
+    return patience;
+}
+
+void judge(Flight &flight, const Destination &destination)
 {
     static std::minstd_rand random{static_cast<std::minstd_rand::result_type>(GetCurrentTimestamp())};
     for (auto &refusal : flight.refusals) {
-        refusal.given_up = refusal.attempts >= most_attempts(flight, refusal.source);
-        refusal.delay = delivery::backoff(flight.target.backoff, static_cast<unsigned>(refusal.attempts), random);
+        const auto patience = patience_with(flight, destination, refusal.source);
+        refusal.given_up = refusal.attempts >= patience.attempts;
+        refusal.delay = delivery::backoff(patience.backoff, static_cast<unsigned>(refusal.attempts), random);
         if (refusal.event_id.empty()) // a backfill's: no event stands behind it
             refusal.event_id = "backfill-" + std::to_string(refusal.source) + "-" + refusal.key;
         if (refusal.given_up && config::settings.log_errors)
-            pg::report(LOG, ERRCODE_FDW_ERROR, "target \"" + target + "\" refused a change for good", "Key " + refusal.key + ": " + refusal.message,
+            pg::report(LOG, ERRCODE_FDW_ERROR, "target \"" + destination.name + "\" refused a change for good", "Key " + refusal.key + ": " + refusal.message,
                        "See autosync.failed_events; then autosync.retry() or autosync.discard().");
     }
 }
 
 } // namespace
 
-void note_done(Flight &flight, Item &item, bool sent)
+void note_done(Flight &flight, Item &item, bool sent, std::optional<std::int64_t> version)
 {
-    flight.done.push_back(arrived(item));
+    flight.done.push_back({item.table, item.wanted.key, item.event_id, item.captured_at, version});
     for (auto &event : item.events) {
         event.key = item.wanted.key;
         if (sent) {
-            event.version = flight.version;
+            event.version = version;
             event.published_at = flight.sent_at;
         }
         flight.over.push_back(std::move(event));
@@ -118,8 +139,10 @@ outbox::Refusal refusal(const Item &item, std::string message)
     return made;
 }
 
-void settle(std::int64_t instance, const std::string &target, Round &round, Flight &flight, bool has_exceptions, const std::vector<outbox::Ended> &carried)
+void settle(std::int64_t instance, const Destination &destination, Round &round, Flight &flight, bool has_exceptions, const std::vector<outbox::Ended> &carried)
 {
+    const std::string &target = destination.name;
+    const auto asks = telling(destination.syncs);
     sort_out(round, flight);
     const auto now = GetCurrentTimestamp();
     for (auto &event : flight.over)
@@ -134,21 +157,23 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
                 spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(usage.tokens));
         if (flight.delivery && flight.delivery->trouble() && flight.delivery->trouble()->unprepared)
             request_job(instance, target, flight.declared[*flight.delivery->trouble()->unprepared]->sync.table, "backfill", "the target has lost it");
-        judge(flight, target);
+        judge(flight, destination);
         if (!flight.refusals.empty()) {
-            for (const Oid table : outbox::note_refusals(instance, target, flight.refusals))
+            for (const Oid table : outbox::note_refusals(instance, target, flight.refusals, asks))
                 flight.troubled[table] = being_decided;
         }
         if (!flight.waiting.empty())
-            outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target), telling(flight.declared));
+            outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target), asks);
         if (has_exceptions)
-            outbox::tell_retried(instance, target, flight.done, telling(flight.declared));
+            outbox::tell_retried(instance, target, flight.done, asks);
         if (has_exceptions && !flight.done.empty()) {
             auto cleared = outbox::clear_exceptions(instance, target, flight.done);
+            auto versions = versions_of(flight);
             for (auto &event : cleared) {
                 event.published_at = flight.sent_at;
                 event.completed_at = now;
-                event.version = event.status == "COMPLETED" ? flight.version : 0;
+                if (event.status == "COMPLETED")
+                    event.version = versions[{event.source, event.key}];
             }
             outbox::append_history(instance, target, cleared);
         }
@@ -165,16 +190,37 @@ void settle(std::int64_t instance, const std::string &target, Round &round, Flig
             constexpr std::chrono::milliseconds later{5'000};
             const auto pause = flight.pause[table];
             if (round.kind == Round::Kind::due)
-                outbox::postpone(instance, target, table, std::max(later, pause));
+                outbox::postpone(instance, target, table, flight.paced.contains(table) ? pause : std::max(later, pause));
             if (round.kind != Round::Kind::log)
                 continue;
             round.lagging[table] = reason;
             round.pause[table] = pause;
+            if (flight.paced.contains(table))
+                round.paced.insert(table);
         }
         const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
         if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))
             finish(instance, target, round, carried);
         AUTOSYNC_FAULT("in_settle");
+    });
+}
+
+void settle_early(std::int64_t instance, const std::string &target, const Flight &flight)
+{
+    const auto &usage = flight.delivery->usage();
+    const auto &results = flight.delivery->results();
+    std::vector<outbox::Doubt> doubts;
+    for (std::size_t i = 0; i < results.size(); ++i)
+        if (results[i].in_doubt && !flight.target.kind->capabilities().guarded)
+            doubts.push_back({flight.items[i].table, flight.items[i].wanted.key, flight.items[i].operation, false});
+    if (usage.empty() && doubts.empty())
+        return;
+    pg::transaction([&] {
+        const pg::ActiveSnapshot snapshot;
+        for (const auto &[source, part] : usage)
+            spend(instance, flight.declared[source]->sync, flight.declared[source]->budget, static_cast<std::int64_t>(part.tokens));
+        if (!doubts.empty())
+            (void)outbox::note_doubts(instance, target, doubts, std::min<std::chrono::milliseconds>(quiet, flight.target.limits.request_timeout));
     });
 }
 

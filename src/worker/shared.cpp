@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "worker/slots.hpp"
+#include "worker/handover.hpp"
 #include "worker/waiters.hpp"
 #include "worker/wishes.hpp"
 
@@ -25,6 +26,7 @@ void request()
         pg::call([] {
             RequestAddinShmemSpace(sizeof(Shared));
             request_waiters();
+            request_handovers();
             request_wishes();
             RequestNamedLWLockTranche(tranche, 1);
         });
@@ -51,6 +53,7 @@ void startup()
                 }
             }
             make_waiters();
+            make_handovers();
             make_wishes();
             LWLockRelease(AddinShmemInitLock);
         });

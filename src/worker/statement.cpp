@@ -170,6 +170,8 @@ std::string Statement::select(const std::string &where_clause) const
     std::string gone = deleted.empty() ? "" : ", ((" + deleted + "\n) IS TRUE)";
     if (!deleted.empty() && !removes.empty())
         gone += ", CASE WHEN ((" + deleted + "\n) IS TRUE) THEN ((" + removes + "\n) IS TRUE) ELSE false END";
+    if (!version.empty())
+        gone += ", " + version;
     return "SELECT " + keys + ", " + match + gone + values + given + link_values;
 }
 
@@ -239,7 +241,10 @@ Statement make_statement(const config::Sync &sync)
     made.removes = sync.removes;
     for (const auto &column : sync.key)
         builder.add_key(column);
-    made.types.insert(made.types.end(), made.columns() - made.match(), BOOLOID);
+    made.version = sync.version;
+    made.types.insert(made.types.end(), made.version_column() - made.match(), BOOLOID);
+    if (!made.version.empty())
+        made.types.push_back(INT8OID);
     for (std::size_t i = 0; i < sync.source.columns.size(); ++i)
         builder.add(column_of(sync.name, sync.source.columns[i].name), sync.column_types.at(i));
     for (const auto &expression : sync.expressions)

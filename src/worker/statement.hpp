@@ -19,7 +19,7 @@ struct LinkColumns {
     friend bool operator==(const LinkColumns &, const LinkColumns &) = default;
 };
 
-/// All statements give the same columns: those of the key, 'does it match', 'is it deleted' and 'is it to be removed then' where conditions say so, those sent, what expressions give, the keys of the parents.
+/// All statements give the same columns: those of the key, 'does it match', 'is it deleted' and 'is it to be removed then' where conditions say so, its version where the sync names one, those sent, what expressions give, the keys of the parents.
 struct Statement {
     std::vector<KeyType> key;
     std::vector<mapping::KeyPart> key_parts;
@@ -32,7 +32,9 @@ struct Statement {
     [[nodiscard]] std::size_t gone() const noexcept { return key.size() + 1; }
     /// Of 'is it to be removed then', where a condition says that, too.
     [[nodiscard]] std::size_t removable() const noexcept { return gone() + 1; }
-    [[nodiscard]] std::size_t columns() const noexcept { return gone() + (deleted.empty() ? 0 : removes.empty() ? 1 : 2); }
+    /// Of the row's own version, where the sync names it.
+    [[nodiscard]] std::size_t version_column() const noexcept { return gone() + (deleted.empty() ? 0 : removes.empty() ? 1 : 2); }
+    [[nodiscard]] std::size_t columns() const noexcept { return version_column() + (version.empty() ? 0 : 1); }
 
     /// Rows by their keys.
     [[nodiscard]] std::string by_keys() const;
@@ -53,6 +55,7 @@ struct Statement {
     std::string filter;
     std::string deleted;
     std::string removes;
+    std::string version;
     std::vector<std::string> key_columns;
 
     friend bool operator==(const Statement &, const Statement &) = default;

@@ -16,6 +16,7 @@ INSERT INTO promised VALUES
 ('autosync.delivery', 'async', NULL, 'user'),
 ('autosync.enabled', 'on', NULL, 'superuser'),
 ('autosync.event_ttl', '0', 's', 'superuser'),
+('autosync.fail_silently', 'on', NULL, 'user'),
 ('autosync.history_retention', '604800', 's', 'superuser'),
 ('autosync.history_size', '1048576', 'kB', 'superuser'),
 ('autosync.instance_id', '', NULL, 'postmaster'),

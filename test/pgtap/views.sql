@@ -23,7 +23,7 @@ INSERT INTO promised VALUES
 ('stat_targets', 'target name, state text, pending bigint, retrying bigint, failed bigint, waiting_auth bigint, delivered bigint, requests bigint, bytes bigint, '
     'oldest_pending_time timestamp with time zone, latency_p50 interval, latency_p95 interval, latency_p99 interval, '
     'last_success_time timestamp with time zone, last_error text, last_error_time timestamp with time zone, next_attempt_time timestamp with time zone, '
-    'stats_reset timestamp with time zone, embedded_texts bigint, embedded_tokens bigint, embed_requests bigint, embed_skipped bigint, expired bigint'),
+    'stats_reset timestamp with time zone, embedded_texts bigint, embedded_tokens bigint, embed_requests bigint, embed_skipped bigint, expired bigint, paused_lanes text[]'),
 ('stat_workers', 'pid integer, datname name, state text, events_per_second double precision, current_target name'),
 ('sync_status', 'source text, key text, target name, last_synced_version bigint, last_synced_at timestamp with time zone, has_pending_changes boolean, '
     'has_conflict boolean'),

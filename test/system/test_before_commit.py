@@ -1,0 +1,176 @@
+"""delivery = sync: what is written is at the target before the transaction commits, and goes from there when it does not."""
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+
+@contextlib.contextmanager
+def silence():
+    """A server that takes whatever it is sent and never answers; while it is there, so are its connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = []
+
+        def take():
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(listener.accept()[0])
+
+        threading.Thread(target=take, daemon=True).start()
+        yield "http://127.0.0.1:%d" % listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        for connection in taken:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def orders(database, graph):
+    database.add_graph(graph)
+    database.execute("""CREATE TABLE orders (id int PRIMARY KEY, status text);
+        SELECT autosync.add_sync('orders', 'graph', '{"delivery": "sync"}'); INSERT INTO orders VALUES (1, 'open'), (2, 'open')""")
+    database.wait_delivered()
+    return database
+
+
+def statuses(graph):
+    return graph.rows("MATCH (o:orders) RETURN o.id, o.status ORDER BY o.id")
+
+
+def until(what, wanted, timeout=20):
+    deadline = time.monotonic() + timeout
+    while what() != wanted:
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.05)
+
+
+class Session:
+    """A transaction that updates order 1, adds order 9, and has COMMIT under way in a thread of its own."""
+
+    def __init__(self, database, *settings):
+        self.connection = database.connect()
+        self.connection.autocommit = False
+        self.pid = self.connection.get_backend_pid()
+        self.error = None
+        with self.connection.cursor() as cursor:
+            for setting in settings:
+                cursor.execute("SET " + setting)
+            self.connection.commit()
+            cursor.execute("UPDATE orders SET status = 'early' WHERE id = 1; INSERT INTO orders VALUES (9, 'early')")
+        self.thread = threading.Thread(target=self.commit)
+        self.thread.start()
+
+    def commit(self):
+        try:
+            self.connection.commit()
+        except psycopg2.Error as error:
+            self.error = error
+
+    def end(self):
+        self.thread.join(60)
+        assert not self.thread.is_alive()
+        notices = list(self.connection.notices)
+        self.connection.close()
+        return self.error, notices
+
+
+@pytest.fixture(scope="module")
+def stuck(orders):
+    """A second target, behind the first one, that never answers: COMMIT stands still when the first has it."""
+    with silence() as url:
+        orders.execute("CREATE SERVER silent FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url '%s', request_timeout '60s')" % url)
+        orders.execute("CREATE USER MAPPING FOR PUBLIC SERVER silent OPTIONS (username 'a', password 'b')")
+        orders.execute("""SELECT autosync.add_sync('orders', 'silent', '{"delivery": "sync"}', backfill => false)""")
+        yield orders
+        orders.execute("DROP SERVER IF EXISTS silent CASCADE")
+
+
+BEFORE = [[1, "open"], [2, "open"]]
+EARLY = [[1, "early"], [2, "open"], [9, "early"]]
+
+
+def test_it_is_there_when_commit_returns(orders, graph):
+    orders.execute("UPDATE orders SET status = 'sent' WHERE id = 2")
+    assert statuses(graph) == [[1, "open"], [2, "sent"]]
+    orders.execute("BEGIN; UPDATE orders SET status = 'never' WHERE id = 1; ROLLBACK")
+    orders.execute("UPDATE orders SET status = 'open' WHERE id = 2")
+    assert statuses(graph) == BEFORE
+
+
+def test_it_arrives_before_the_commit_and_a_cancel_brings_back_what_was_there(stuck, graph):
+    session = Session(stuck)
+    until(lambda: statuses(graph), EARLY)
+    assert stuck.execute("SELECT * FROM orders ORDER BY id") == [(1, "open"), (2, "open")], "nobody else sees it"
+    stuck.execute("SELECT pg_cancel_backend(%s)", session.pid)
+    error, _ = session.end()
+    assert isinstance(error, psycopg2.errors.QueryCanceled)
+    until(lambda: statuses(graph), BEFORE)
+    assert stuck.execute("SELECT * FROM orders ORDER BY id") == [(1, "open"), (2, "open")]
+
+
+def test_statement_timeout_ends_it(stuck, graph):
+    error, _ = Session(stuck, "statement_timeout = '1s'").end()
+    assert isinstance(error, psycopg2.errors.QueryCanceled) and "statement timeout" in str(error)
+    until(lambda: statuses(graph), BEFORE)
+
+
+def test_a_session_that_is_terminated_leaves_nothing(stuck, graph):
+    session = Session(stuck)
+    until(lambda: statuses(graph), EARLY)
+    stuck.execute("SELECT pg_terminate_backend(%s)", session.pid)
+    error, _ = session.end()
+    assert error is not None
+    until(lambda: statuses(graph), BEFORE)
+
+
+def test_the_worker_ends_meanwhile(stuck, graph):
+    session = Session(stuck, "autosync.fail_silently = off")
+    until(lambda: statuses(graph), EARLY)
+    stuck.execute("SELECT pg_terminate_backend(pid) FROM autosync.stat_workers WHERE datname = current_database()")
+    error, _ = session.end()
+    assert error.pgcode == "08006", error
+    until(lambda: statuses(graph), BEFORE)  # another one knows by the marks what to look at
+
+
+def test_a_server_that_crashes_meanwhile_brings_back_what_was_there(stuck, graph, server):
+    session = Session(stuck)
+    until(lambda: statuses(graph), EARLY)
+    server.kill()
+    session.end()
+    server.start()
+    stuck.connection = None
+    until(lambda: statuses(graph), BEFORE, timeout=60)
+    assert stuck.execute("SELECT * FROM orders ORDER BY id") == [(1, "open"), (2, "open")]
+
+
+def test_a_target_that_is_down(orders, graph):
+    orders.execute("DROP SERVER IF EXISTS silent CASCADE")
+    orders.execute("ALTER SERVER graph OPTIONS (SET url 'http://127.0.0.1:1')")
+    error, _ = Session(orders, "autosync.fail_silently = off").end()
+    assert error.pgcode == "08001", error
+    error, notices = Session(orders).end()
+    assert error is None and 'could not deliver to target "graph" before the commit' in notices[-1]
+    orders.execute("ALTER SERVER graph OPTIONS (SET url '%s')" % graph.url)
+    orders.wait_delivered()
+    assert statuses(graph) == EARLY
+
+
+def test_no_worker_takes_it_up(orders, graph):
+    pid = orders.value("SELECT pid FROM autosync.stat_workers WHERE datname = current_database()")
+    orders.execute("UPDATE orders SET status = 'open' WHERE id = 1; DELETE FROM orders WHERE id = 9")
+    orders.wait_delivered()
+    until(lambda: orders.value("SELECT state FROM autosync.stat_workers WHERE pid = %s", pid), None)
+    time.sleep(0.5)  # at rest it holds nothing that others need
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        error, notices = Session(orders, "autosync.connect_timeout = '300ms'").end()
+        assert error is None and "no worker has taken it up" in notices[-1]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    orders.wait_delivered()
+    assert statuses(graph) == EARLY
