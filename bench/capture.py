@@ -156,4 +156,4 @@ def measure(report):
 
 def plot(title, of, ways):
     """The mean of the three operations, above what the statement costs without."""
-    return f"{title}, mean of insert, update, delete", {way: sum(of[way]) / 3 - sum(of["none"]) / 3 for way in ways[1:]}
+    return f"{title}, mean of insert, update, delete", {way: float(sum(of[way]) - sum(of["none"])) / 3 for way in ways[1:]}
