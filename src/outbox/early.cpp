@@ -7,8 +7,6 @@ namespace autosync::outbox {
 
 namespace {
 
-constexpr const char *prefix = "early-";
-
 std::string list_of(const std::vector<Early> &entities)
 {
     std::string list = "[";
@@ -24,7 +22,7 @@ std::string list_of(const std::vector<Early> &entities)
 
 } // namespace
 
-std::string early_mark(std::uint64_t xid) { return prefix + std::to_string(xid); }
+std::string early_mark(std::uint64_t xid) { return early_prefix + std::to_string(xid); }
 
 bool note_early(std::int64_t instance, const std::string &target, const std::string &mark, const std::vector<Early> &entities)
 {
@@ -35,7 +33,7 @@ bool note_early(std::int64_t instance, const std::string &target, const std::str
                                        " clock_timestamp() + interval '5 min' FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text, operation text)"
                                        " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                                        " updated_at = excluded.updated_at, next_attempt_at = excluded.next_attempt_at"
-                                       " WHERE x.verb = 'confirm' AND x.status = 'PENDING' AND x.event_id LIKE '" + std::string{prefix} + "%'"
+                                       " WHERE x.verb = 'confirm' AND x.status = 'PENDING' AND x.event_id LIKE '" + std::string{early_prefix} + "%'"
                                        " RETURNING 1) SELECT count(*) FROM noted",
                                        {std::to_string(instance), target, list_of(entities), mark});
     return noted && std::stoull(*noted) == entities.size();
@@ -51,7 +49,7 @@ bool hasten_early(std::int64_t instance, const std::string &target, const std::s
 {
     return !pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
                         " WHERE instance = $1::int8 AND target = $2::name AND verb = 'confirm' AND event_id LIKE $3 RETURNING 1",
-                        {std::to_string(instance), target, mark.empty() ? std::string{prefix} + "%" : mark})
+                        {std::to_string(instance), target, mark.empty() ? std::string{early_prefix} + "%" : mark})
                 .empty();
 }
 

@@ -15,6 +15,8 @@ struct Early {
     bool made = false; ///< the transaction has inserted it: without it there is no such row
 };
 
+inline constexpr const char *early_prefix = "early-"; ///< of all of them
+
 /// What all marks of one transaction are called.
 [[nodiscard]] std::string early_mark(std::uint64_t xid);
 /// False: some of them are in trouble or marked already, or being decided on; nothing may be sent then, and the caller rolls back.

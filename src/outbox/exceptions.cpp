@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "outbox/early.hpp"
 #include "outbox/members.hpp"
 #include "outbox/notices.hpp"
 #include "pg/spi.hpp"
@@ -126,7 +127,8 @@ void write_refusals(std::int64_t instance, const std::string &target, std::strin
                 " created_at = CASE WHEN x.event_id = excluded.event_id THEN x.created_at ELSE excluded.created_at END,"
                 " verb = CASE WHEN x.event_id = excluded.event_id THEN nullif(x.verb, 'confirm') END"
                 // A mark made by hand meanwhile: what it asks for comes next, and tells by itself when it is refused.
-                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING')"
+                // That of an early send asks for nothing when its transaction commits.
+                " WHERE x.verb IS NULL OR x.event_id = excluded.event_id OR x.status NOT IN ('PENDING', 'RETRYING') OR starts_with(x.event_id, '" + std::string{early_prefix} + "')"
                 " RETURNING x.target, x.source, x.key, x.event_id, x.status)" + tell_failures("noted"),
                 {std::to_string(instance), target, std::move(list), telling});
 }

@@ -49,6 +49,8 @@ Runner::Step Runner::do_job(const Destination &to, TimePoint now)
     if (now < job_at_)
         return Step::nothing;
     auto jobs = load_jobs(desk_.instance, target_);
+    if (Catalog::stale()) // they are done as it is declared by now
+        return Step::nothing;
     for (auto &job : jobs) {
         if (mapped() && job.kind != "backfill") {
             if (const Step step = do_mapped_job(to, job); step != Step::nothing)

@@ -109,19 +109,35 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
     return round;
 }
 
+namespace {
+
+/// Who has asked for a job wakes us when that can be seen, a moment before others hear of what was declared with it. Its locks go only then.
+void hear_of(const std::string &requester)
+{
+    const auto xid = static_cast<TransactionId>(std::stoul(requester));
+    pg::call([xid] {
+        if (TransactionIdIsNormal(xid) && !TransactionIdIsCurrentTransactionId(xid))
+            XactLockTableWait(xid, nullptr, nullptr, XLTW_None);
+        AcceptInvalidationMessages();
+    });
+}
+
+} // namespace
+
 std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
 {
     std::vector<Job> jobs;
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         // What the target holds goes before what it is to hold.
-        for (const auto &row : pg::execute("SELECT source, kind, coalesce(where_clause, ''), coalesce(\"position\", ''), options, requested_at, started_at"
+        for (const auto &row : pg::execute("SELECT source, kind, coalesce(where_clause, ''), coalesce(\"position\", ''), options, requested_at, started_at, xmin"
                                            " FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name"
                                            " ORDER BY array_position('{purge,sweep,rebuild,backfill}', kind), requested_at, source"
                                            " FOR UPDATE SKIP LOCKED", // those being asked for anew begin when that has committed
                                            {std::to_string(instance), target})) {
             jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),
                             row[4].value_or("{}"), row[5].value_or(""), row[6].has_value()});
+            hear_of(row[7].value_or("0"));
         }
     });
     return jobs;
