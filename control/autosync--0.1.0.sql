@@ -111,6 +111,22 @@ CREATE INDEX exceptions_waiting ON autosync.exceptions (instance, target, did) W
 CREATE INDEX exceptions_due ON autosync.exceptions (instance, target, next_attempt_at) WHERE status IN ('PENDING', 'RETRYING');
 COMMENT ON TABLE autosync.exceptions IS 'One row per entity and target in trouble, or marked by hand: its next attempt reads the row of the source again. FAILED rows are the dead letters. verb confirm: it has arrived, or will by itself, but an unanswered request may still be applied on top of that, so it is delivered once more after a quiet while. parent, parent_key: the row whose record has to be there first.';
 
+CREATE TABLE autosync.behind (
+    instance       int8 NOT NULL,
+    target         name NOT NULL,
+    source         oid NOT NULL,
+    key            text NOT NULL,
+    event_id       text NOT NULL,
+    place          int8 NOT NULL GENERATED ALWAYS AS IDENTITY,
+    operation      text NOT NULL,
+    payload        text,
+    correlation_id text,
+    origin         text,
+    created_at     timestamptz NOT NULL,
+    PRIMARY KEY (instance, target, source, key, event_id)
+);
+COMMENT ON TABLE autosync.behind IS 'Events of targets that keep history which wait, in the order of place, because an earlier one of their entity is among the exceptions.';
+
 CREATE TABLE autosync.atp_map (
     instance     int8 NOT NULL,
     target       name NOT NULL,
@@ -291,10 +307,15 @@ CREATE TABLE autosync.sent (
     version   int8 NOT NULL,
     sent_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     instance  int8 NOT NULL,
+    event_id       text,
+    event_type     text,
+    entity_type    text,
+    correlation_id text,
+    unclear        bool,
     PRIMARY KEY (instance, sent_id)
 );
 CREATE INDEX sent_latest ON autosync.sent (target, source, key, sent_id);
-COMMENT ON TABLE autosync.sent IS 'What targets of the wrapper autosync_test received, in order. operation: upsert or remove; document: the columns sent, NULL when removed; version: rises with every round.';
+COMMENT ON TABLE autosync.sent IS 'What targets of the wrapper autosync_test received, in order. operation: upsert or remove, of an event (capture = row) insert, update, delete or truncate; document: the columns sent, NULL when removed, of an event the row as it was committed, or as it was when it was deleted; version: rises with every round; event_id and the columns behind it: of events, each of which may come more than once, then with the same event_id. unclear: in which order it stands to others of its entity and transaction cannot be told.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Capture
@@ -429,6 +450,11 @@ FROM (
            x.last_error, x.created_at, NULL, NULL, x.updated_at, x.next_attempt_at, x.expires_at
     FROM autosync.exceptions AS x
     WHERE x.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND x.verb IS DISTINCT FROM 'confirm'
+    UNION ALL
+    SELECT b.event_id, b.target::text, b.source, b.operation, b.key, NULL, b.payload::jsonb, NULL, b.correlation_id, b.origin, 'PENDING', 0,
+           NULL, b.created_at, NULL, NULL, b.created_at, NULL, NULL
+    FROM autosync.behind AS b
+    WHERE b.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i))
     UNION ALL
     -- what a TRUNCATE has left behind at the target is being looked for
     SELECT o.event_id, j.target::text, j.source, o.operation, NULL, NULL, NULL, NULL, nullif(o.correlation_id, ''), nullif(o.origin, ''), 'PENDING', 0,

@@ -8,7 +8,9 @@
 
 #include "config/options.hpp"
 #include "config/sync.hpp"
+#include "config/target.hpp"
 #include "config/words.hpp"
+#include "targets/history.hpp"
 
 namespace autosync::capture {
 
@@ -171,8 +173,12 @@ std::string used_columns(Relation relation, const Options &options, const std::v
     return used;
 }
 
-outbox::Carries carries_of(const std::string & /*target*/, const Options &options)
+outbox::Carries carries_of(const std::string &target, const Options &options)
 {
+    const char *const name = target.c_str();
+    const Oid server = pg::call([name] { return get_foreign_server_oid(name, true); });
+    if (OidIsValid(server) && targets::keeps_history(config::kind_of_server(server), options))
+        return outbox::Carries::history;
     const auto declared = options.find("capture");
     return declared != options.end() && declared->second == "row" ? outbox::Carries::rows : outbox::Carries::keys;
 }

@@ -7,11 +7,13 @@
 
 #include "capture/wake.hpp"
 #include "config/json.hpp"
+#include "config/target.hpp"
 #include "declaration/arguments.hpp"
 #include "declaration/check.hpp"
 #include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
 #include "operate/access.hpp"
+#include "targets/history.hpp"
 
 namespace autosync::declaration {
 
@@ -128,7 +130,8 @@ AUTOSYNC_SQL(autosync_alter_sync)
         PG_RETURN_VOID();
     (void)declaration::check_sync(source, target, after);
     declaration::replace_triggers(declared.table, declared.row, declared.companion, after);
-    declaration::request_jobs(declared, before, after);
+    if (!targets::keeps_history(config::kind_of_server(operate::require_target(target)), after)) // else what was told stays told
+        declaration::request_jobs(declared, before, after);
     declaration::notice_of_model(operate::source_name(source), target, before, after);
     capture::wake_at_commit();
     PG_RETURN_VOID();

@@ -9,6 +9,7 @@
 #include "operate/access.hpp"
 #include "pg/expression.hpp"
 #include "pg/spi.hpp"
+#include "targets/history.hpp"
 #include "targets/target.hpp"
 
 namespace autosync::declaration {
@@ -104,6 +105,17 @@ void check_masks(const config::Sync &sync)
     }
 }
 
+/// Events of all syncs of a target are told in one sequence.
+void check_history(std::string_view kind, const config::Options &options)
+{
+    if (!targets::keeps_history(kind, options))
+        return;
+    for (const auto *const option : {"lane", "max_in_flight", "rate_limit", "request_timeout"})
+        if (options.contains(option))
+            throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"" + std::string{option} + "\" is not for a sync whose events are told one by one",
+                              "The events of all syncs of a target are told in the order in which they came about.", "Set it for the server, or give the sync a target of its own."};
+}
+
 void check_delivery(const config::Options &options)
 {
     const auto delivery = options.find("delivery");
@@ -130,6 +142,7 @@ Checked check_sync(Oid table, const std::string &target, const config::Options &
     config::Catalog catalog;
     (void) config::checked_refreshes(catalog, *catalog.table(table), checked.sync.key, options);
     check_delivery(options);
+    check_history(kind, options);
     if (config::find_option(kind, config::Level::sync, "embed") != nullptr)
         check_vectors(checked.sync);
     const auto *const target_kind = targets::find(kind);

@@ -46,7 +46,7 @@ void request_purge(const std::string &target, Oid table, const std::string &sour
 void forget_sync(const std::string &target, Oid table)
 {
     const pg::ActingAs owner{pg::extension_owner(), false};
-    for (const auto *const relation : {"jobs", "exceptions", "sync_state", "token_use"})
+    for (const auto *const relation : {"jobs", "exceptions", "behind", "sync_state", "token_use"})
         pg::execute("DELETE FROM autosync." + std::string{relation} + " WHERE target = $1::name AND source = $2::oid",
                     {target, std::to_string(table)});
 }

@@ -5,6 +5,7 @@
 
 #include "operate/newest.hpp"
 #include "outbox/log.hpp"
+#include "outbox/sequence.hpp"
 
 namespace autosync::operate {
 
@@ -17,8 +18,13 @@ std::vector<outbox::Cursor> cursors_of(const std::vector<outbox::Cursor> &all, c
     for (const auto &cursor : all)
         if (cursor.target == target)
             own.push_back(cursor);
-    if (std::none_of(own.begin(), own.end(), [](const outbox::Cursor &cursor) { return !OidIsValid(cursor.source); }))
+    const auto of = [&own](Oid source) { return std::ranges::find(own, source, &outbox::Cursor::source); };
+    if (of(InvalidOid) == own.end())
         own.push_back({.target = target, .source = InvalidOid, .passed = {}, .upto = {}, .position = {}, .reason = {}});
+    if (of(outbox::history_source) == own.end()) { // it begins with the first event that the main one meets
+        own.push_back(*of(InvalidOid));
+        own.back().source = outbox::history_source;
+    }
     return own;
 }
 
@@ -29,7 +35,8 @@ bool visit_cursor(std::int64_t instance, const outbox::Cursor &cursor, const std
         const auto chunk = outbox::read_chunk(bytes);
         std::vector<bool> wanted;
         for (const auto &topic : chunk.topics) {
-            const bool mine = OidIsValid(cursor.source) ? topic.table == cursor.source : !lagging.contains(topic.table);
+            const Oid common = outbox::is_history(topic.carries) ? Oid{outbox::history_source} : InvalidOid;
+            const bool mine = cursor.source == (lagging.contains(topic.table) ? topic.table : common);
             wanted.push_back(mine && std::find(topic.targets.begin(), topic.targets.end(), cursor.target) != topic.targets.end());
         }
         for (std::uint32_t i = 0; i < chunk.events.size(); ++i) {

@@ -1,7 +1,9 @@
 // retry() and discard(): what the owner of a table decides on its dead letters.
 
 #include "capture/wake.hpp"
+#include "config/target.hpp"
 #include "operate/access.hpp"
+#include "outbox/behind.hpp"
 
 namespace autosync::operate {
 
@@ -32,6 +34,16 @@ std::int64_t decide(FunctionCallInfo fcinfo, const std::string &changes)
     return decided ? std::stoll(*decided) : 0;
 }
 
+/// What waits behind events that are given up for good comes next.
+void go_on()
+{
+    const std::string instance = require_instance();
+    const pg::ActingAs owner{pg::extension_owner(), false};
+    for (const auto &target : config::target_names())
+        (void) outbox::let_on(std::stoll(instance), target);
+    capture::wake_at_commit();
+}
+
 } // namespace
 
 } // namespace autosync::operate
@@ -48,5 +60,8 @@ AUTOSYNC_SQL(autosync_retry)
 
 AUTOSYNC_SQL(autosync_discard)
 {
-    PG_RETURN_INT64(operate::decide(fcinfo, "status = 'DISCARDED', next_attempt_at = NULL"));
+    const auto count = operate::decide(fcinfo, "status = 'DISCARDED', next_attempt_at = NULL");
+    if (count > 0)
+        operate::go_on();
+    PG_RETURN_INT64(count);
 }

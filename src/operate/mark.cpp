@@ -9,6 +9,7 @@
 #include "operate/key.hpp"
 #include "outbox/event_id.hpp"
 #include "outbox/forgotten.hpp"
+#include "targets/history.hpp"
 
 namespace autosync::operate {
 
@@ -58,6 +59,9 @@ void mark_for_targets(FunctionCallInfo fcinfo, const std::string &verb, int targ
             continue;
         if (sync->key.empty())
             throw pg::Failure{ERRCODE_INVALID_TABLE_DEFINITION, "table " + source_name(source) + " has no key", sync->problem};
+        if (targets::keeps_history(config::kind_of_server(require_target(name)), sync->options))
+            throw pg::Failure{ERRCODE_FEATURE_NOT_SUPPORTED, "target \"" + name + "\" is told of every event of table " + source_name(source),
+                              "It holds no rows that could be published or taken back.", "replay() sends retained events again."};
         const auto key = parse_key(*sync, text);
         const pg::ActingAs owner{pg::extension_owner(), false};
         if (decide)

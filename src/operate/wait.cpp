@@ -55,6 +55,7 @@ Arrival look(const std::string &instance, const std::vector<std::string> &target
                                       " EXISTS (SELECT FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name"
                                       " AND (status IN ('RETRYING', 'WAITING_AUTH')"
                                       " OR (status = 'PENDING' AND verb IS DISTINCT FROM 'confirm')))" // that has arrived already
+                                      " OR EXISTS (SELECT FROM autosync.behind WHERE instance = $1::int8 AND target = $2::name)"
                                       " OR EXISTS (SELECT FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name)"
                                       " OR EXISTS (SELECT FROM autosync.target_state WHERE instance = $1::int8 AND target = $2::name AND paused)",
                                       {instance, target, since}, true);

@@ -27,6 +27,8 @@ std::string to_json(const Refusal &refusal)
     append_field(out, "delay", std::to_string(refusal.delay.count()));
     append_field(out, "captured_at", std::to_string(refusal.captured_at));
     append_exact(out, "payload", refusal.payload);
+    append_exact(out, "correlation_id", refusal.correlation_id);
+    append_exact(out, "origin", refusal.origin);
     return out + "}";
 }
 
@@ -112,13 +114,13 @@ std::string tell_failures(const std::string &rows)
 void write_refusals(std::int64_t instance, const std::string &target, std::string list, const std::string &telling)
 {
     pg::execute("WITH noted AS (INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, request, answer,"
-                " payload, created_at, updated_at, next_attempt_at)"
+                " payload, correlation_id, origin, created_at, updated_at, next_attempt_at)"
                 " SELECT $1::int8, $2::name, r.source, r.key, r.event_id, r.operation, r.status, r.attempts, r.last_error, nullif(r.request, ''),"
-                " nullif(r.answer, ''), nullif(r.payload, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
+                " nullif(r.answer, ''), nullif(r.payload, ''), nullif(r.correlation_id, ''), nullif(r.origin, ''), coalesce(timestamptz '2000-01-01 00:00:00+00' + nullif(r.captured_at, 0) * interval '1 microsecond',"
                 " clock_timestamp()), clock_timestamp(),"
                 " CASE r.status WHEN 'RETRYING' THEN clock_timestamp() + r.delay * interval '1 millisecond' END"
                 " FROM jsonb_to_recordset($3::jsonb) AS r (source oid, key text, event_id text, operation text, status text, attempts int4, last_error text,"
-                " request text, answer text, delay float8, captured_at int8, payload text)"
+                " request text, answer text, delay float8, captured_at int8, payload text, correlation_id text, origin text)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET payload = coalesce(excluded.payload, CASE WHEN x.event_id = excluded.event_id THEN x.payload END),"
                 " event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = excluded.request, parent = NULL, parent_key = NULL,"
@@ -167,7 +169,8 @@ void write_expired(std::int64_t instance, const std::string &target, std::string
 
 std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit)
 {
-    const auto rows = pg::execute("SELECT source, key, event_id, operation, coalesce(verb, ''), attempts FROM autosync.exceptions"
+    const auto rows = pg::execute("SELECT source, key, event_id, operation, coalesce(verb, ''), attempts, payload, correlation_id, origin,"
+                                  " (extract(epoch FROM created_at) * 1000000)::int8 - 946684800000000 FROM autosync.exceptions"
                                   " WHERE instance = $1::int8 AND target = $2::name AND status IN ('PENDING', 'RETRYING')"
                                   " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp()"
                                   " ORDER BY source, key LIMIT $3::int8 FOR UPDATE SKIP LOCKED", // what is being decided on comes when that has committed
@@ -176,7 +179,7 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
     due.reserve(rows.size());
     for (const auto &row : rows)
         due.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), row[4].value_or(""),
-                       std::stoi(row[5].value_or("0"))});
+                       std::stoi(row[5].value_or("0")), row[6].value_or(""), row[7].value_or(""), row[8].value_or(""), std::stoll(row[9].value_or("0"))});
     return due;
 }
 

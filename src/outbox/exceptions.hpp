@@ -21,6 +21,10 @@ struct Due {
     std::string operation;
     std::string verb; ///< 'publish', 'unpublish', 'confirm', or empty
     int attempts = 0;
+    std::string payload{}; ///< that its event carried
+    std::string correlation_id{};
+    std::string origin{};
+    std::int64_t captured_at = 0; ///< in microseconds since 2000
 };
 [[nodiscard]] std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit);
 
@@ -38,6 +42,8 @@ struct Refusal {
     std::chrono::milliseconds delay{0}; ///< until the next attempt
     std::int64_t captured_at = 0;       ///< in microseconds since 2000; 0: no event stands behind it
     std::string payload{};              ///< that the event carried
+    std::string correlation_id{};
+    std::string origin{};
 };
 /// Those of tables that are returned have not all been noted: another transaction is deciding on a row of them, and is not waited for.
 [[nodiscard]] std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals, const std::string &telling);

@@ -33,6 +33,7 @@ void note_forgotten(std::int64_t instance, const std::string &target, Oid source
                 {which[0], which[1], which[2], key, event_id});
     pg::execute("DELETE FROM autosync.atp_owners WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND key = $4",
                 {which[0], which[1], which[2], key});
+    pg::execute("DELETE FROM autosync.behind WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND key = $4", {which[0], which[1], which[2], key});
     erase_history(instance, target, source, key);
     // Of autosync_test: all that it ever received.
     pg::execute("UPDATE autosync.sent SET document = NULL WHERE target = $1::name AND source = $2 AND key = $3 AND document IS NOT NULL", {target, source_name, key});

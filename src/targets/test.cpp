@@ -8,6 +8,7 @@
 #include "mapping/document.hpp"
 #include "mapping/json.hpp"
 #include "mapping/object.hpp"
+#include "targets/history.hpp"
 #include "targets/kinds.hpp"
 
 namespace autosync::targets {
@@ -19,14 +20,34 @@ class TestMapping final : public Mapping {};
 
 http::Request request_of(std::string method, std::string body) { return {std::move(method), "autosync.sent", {}, std::move(body)}; }
 
-void append_change(std::string &out, const mapping::Source &source, const mapping::Change &change, std::int64_t version)
+/// What is told of an event beside what append_change() writes.
+void append_event(std::string &out, const Event &event)
+{
+    const auto append = [&out](const char *name, const std::string &text) {
+        out += name;
+        if (text.empty())
+            out += "null";
+        else
+            json::append_string(out, text);
+    };
+    append(R"(,"event_id":)", event.id);
+    append(R"(,"event_type":)", event.type);
+    append(R"(,"entity_type":)", event.entity_type);
+    append(R"(,"correlation_id":)", event.correlation_id);
+    out += event.unclear ? R"(,"unclear":true)" : R"(,"unclear":false)";
+}
+
+/// `event`: null for the newest state of an entity.
+void append_change(std::string &out, const mapping::Source &source, const mapping::Change &change, std::int64_t version, const Event *event)
 {
     out += R"({"source":)";
     json::append_string(out, source.name);
     out += R"(,"key":)";
     json::append_string(out, change.key);
-    out += change.removed ? R"(,"operation":"remove","document":)" : R"(,"operation":"upsert","document":)";
-    if (change.removed)
+    out += R"(,"operation":)";
+    json::append_string(out, event != nullptr ? std::string_view{event->operation} : change.removed ? "remove" : "upsert");
+    out += R"(,"document":)";
+    if (event != nullptr ? change.row.empty() : change.removed)
         out += "null";
     else if (const auto place = mapping::transform_place(source))
         out += '{' + std::string{mapping::members_of(std::get<std::string>(change.row.at(*place)), {})} + '}';
@@ -34,6 +55,8 @@ void append_change(std::string &out, const mapping::Source &source, const mappin
         mapping::append_document(out, source.columns, change.row);
     out += R"(,"version":)";
     json::append_integer(out, version);
+    if (event != nullptr)
+        append_event(out, *event);
     out += '}';
 }
 
@@ -69,6 +92,7 @@ public:
                                             std::size_t max_changes) const override
     {
         std::vector<Planned> planned;
+        const auto *const events = dynamic_cast<const Events *>(batch.context);
         const std::size_t most = std::clamp<std::size_t>(max_changes, 1, capabilities().max_batch);
         for (const auto index : which) {
             const auto &change = batch.changes[index];
@@ -77,7 +101,7 @@ public:
             auto &body = planned.back().request.body;
             if (body.size() > 1)
                 body += ',';
-            append_change(body, *batch.sources[change.source], change, batch.version);
+            append_change(body, *batch.sources[change.source], change, batch.version, events == nullptr ? nullptr : &events->of_changes.at(index));
             planned.back().changes.push_back(index);
         }
         for (auto &each : planned)

@@ -63,12 +63,17 @@ void advance(std::int64_t instance, const std::string &target, Round &round, con
         round.lagging[table] = being_decided;
     for (const Oid table : note_held(instance, target, round))
         round.lagging[table] = being_decided;
+    outbox::note_behind(instance, target, round.behind);
     for (const auto &[table, reason] : round.lagging) {
         if (round.before.source == table && round.before.reason == reason)
             continue; // as before
         outbox::Cursor apart = round.before;
         apart.source = table;
         apart.reason = reason;
+        if (table == outbox::history_source) { // a place within the stretch means something else there
+            apart.upto.reset();
+            apart.position.reset();
+        }
         outbox::save_cursor(instance, apart);
     }
     const bool main = round.before.source == InvalidOid;

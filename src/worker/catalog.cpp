@@ -10,6 +10,7 @@
 #include "declaration/triggers.hpp"
 #include "outbox/forgotten.hpp"
 #include "pg/spi.hpp"
+#include "targets/history.hpp"
 #include "targets/qdrant_mapping.hpp"
 #include "worker/lane.hpp"
 #include "worker/rebuild.hpp"
@@ -132,6 +133,14 @@ void check_signature(std::int64_t instance, const config::Sync &sync, const pg::
     });
 }
 
+/// Such a target is told what happened: what DDL does to rows is no event, and it holds nothing that could be compared.
+bool told_of_events(const config::Sync &sync)
+{
+    const char *const name = sync.target.c_str();
+    const Oid server = pg::call([name] { return get_foreign_server_oid(name, true); });
+    return OidIsValid(server) && targets::keeps_history(config::kind_of_server(server), sync.options);
+}
+
 /// Other collections, models, servers: what was prepared under other ones does not count.
 std::string conditions(const config::Target &target)
 {
@@ -158,6 +167,7 @@ void forget(std::int64_t instance, const std::string &target, const std::string 
     for (const char *const statement : {"DELETE FROM autosync.sync_state WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
                                         "DELETE FROM autosync.token_use WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
                                         "DELETE FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
+                                        "DELETE FROM autosync.behind WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid",
                                         "DELETE FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind <> 'purge'"})
         pg::execute(statement, {std::to_string(instance), target, source});
 }
@@ -204,6 +214,11 @@ std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync s
     for (const auto &column : sync.key)
         declared->key_parts.push_back({column.name, column.type == INT2OID || column.type == INT4OID || column.type == INT8OID});
     declared->removes = sync.problem.empty() && removes(sync);
+    declared->history = target.kind != nullptr && targets::keeps_history(target.kind->kind(), sync.options);
+    if (declared->history) { // parents may be others by the time an event is told
+        sync.links.clear();
+        sync.source.links.clear();
+    }
     if (declared->problem.empty()) {
         try {
             declared->mapping = target.kind->compile(sync.source);
@@ -290,7 +305,7 @@ bool Catalog::load(std::int64_t instance)
         if (const auto rebuild = rebuilds.find({sync.target, sync.table}); rebuild != rebuilds.end())
             sync.source.options[std::string{targets::qdrant::rebuild_option}] = rebuild->second;
         const auto state = signatures.extract({sync.target, std::to_string(sync.table)});
-        if (sync.problem.empty())
+        if (sync.problem.empty() && !told_of_events(sync))
             check_signature(instance, sync, state.empty() ? pg::Cell{} : state.mapped());
         const auto owner = sync.owner;
         if (relied_on == nullptr) // the first time

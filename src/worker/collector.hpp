@@ -34,6 +34,35 @@ inline const char *name_of(Operation operation)
     return "";
 }
 
+/// An event for the history.
+inline outbox::Ended ended_of(const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id)
+{
+    const auto &topic = chunk.topics[event.topic];
+    outbox::Ended kept;
+    kept.source = topic.table;
+    kept.event_id = id;
+    kept.operation = name_of(event.operation);
+    kept.correlation_id = topic.correlation_id;
+    kept.origin = topic.origin;
+    kept.created_at = chunk.captured_at;
+    kept.payload = event.payload;
+    for (const unsigned number : event.changed) {
+        kept.changed.resize(std::max<std::size_t>(kept.changed.size(), (number + 7) / 8));
+        auto &byte = kept.changed[(number - 1) / 8];
+        byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (number - 1) % 8);
+    }
+    return kept;
+}
+
+/// The sync of the catalog, or one that it does not know yet: commits become visible before their invalidations arrive.
+inline bool just_declared(std::map<Oid, bool> &unknown, Oid table, const std::string &target)
+{
+    const auto [known, fresh] = unknown.try_emplace(table, false);
+    if (fresh)
+        known->second = config::load_sync(table, target).has_value();
+    return known->second;
+}
+
 /// Collects a piece of the log, each entity once.
 class Collector final {
 public:
@@ -102,13 +131,17 @@ private:
         if (std::find(topic.targets.begin(), topic.targets.end(), destination_.name) == topic.targets.end())
             return nullptr;
         const Oid table = topic.table;
+        if (outbox::is_history(topic.carries)) {
+            meet_history(table);
+            return nullptr;
+        }
         if (round_.before.source == InvalidOid ? apart_.contains(table) : round_.before.source != table)
             return nullptr;
         if (round_.lagging.contains(table))
             return nullptr;
         const auto declared = destination_.find(table);
         if (declared == nullptr) {
-            if (just_declared(table)) {
+            if (just_declared(unknown_, table, destination_.name)) {
                 round_.lagging[table] = "the sync was declared a moment ago";
                 Catalog::invalidate();
             } else {
@@ -120,16 +153,23 @@ private:
             round_.lagging[table] = declared->obstacle();
             return nullptr;
         }
+        if (declared->history) { // it was told of states when this was captured
+            round_.passed_over = true;
+            return nullptr;
+        }
         return declared.get();
     }
 
-    /// Commits become visible before their invalidations arrive: an event may stem from a sync that the catalog does not know yet.
-    bool just_declared(Oid table)
+    /// Events that are told one by one have a cursor of their own, from the first of them on.
+    void meet_history(Oid table)
     {
-        const auto [known, fresh] = unknown_.try_emplace(table, false);
-        if (fresh)
-            known->second = config::load_sync(table, destination_.name).has_value();
-        return known->second;
+        if (OidIsValid(round_.before.source) || apart_.contains(outbox::history_source) || apart_.contains(table) || round_.lagging.contains(outbox::history_source))
+            return;
+        if (const auto declared = destination_.find(table); declared != nullptr ? !declared->history : !just_declared(unknown_, table, destination_.name))
+            return;
+        round_.lagging[outbox::history_source] = "events are told one by one";
+        if (destination_.find(table) == nullptr)
+            Catalog::invalidate();
     }
 
     void note(const Declared &declared, const outbox::Chunk &chunk, std::size_t ordinal, outbox::Position position)
@@ -179,21 +219,8 @@ private:
     {
         if (!keeping_)
             return;
-        const auto &topic = chunk.topics[event.topic];
-        auto &kept = events.emplace_back();
-        kept.source = topic.table;
-        kept.event_id = id;
-        kept.operation = name_of(event.operation);
-        kept.correlation_id = topic.correlation_id;
-        kept.origin = topic.origin;
-        kept.created_at = chunk.captured_at;
-        kept.payload = event.payload;
+        events.push_back(ended_of(chunk, event, id));
         bytes_ += event.payload.size();
-        for (const unsigned number : event.changed) {
-            kept.changed.resize(std::max<std::size_t>(kept.changed.size(), (number + 7) / 8));
-            auto &byte = kept.changed[(number - 1) / 8];
-            byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (number - 1) % 8);
-        }
     }
 
     /// Rows that refer to this table's key change by themselves; those that refer to other columns of it do not.

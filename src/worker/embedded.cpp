@@ -12,7 +12,7 @@ constexpr long failed = 503;
 
 // What the target holds of a source: the keys whose newest delivery is not a removal.
 constexpr const char *live_keys = "SELECT key FROM (SELECT DISTINCT ON (key) key, operation FROM autosync.sent"
-                                  " WHERE target = $1::name AND source = $2::jsonb ->> 'source' ORDER BY key, sent_id DESC) AS newest WHERE operation <> 'remove'";
+                                  " WHERE target = $1::name AND source = $2::jsonb ->> 'source' ORDER BY key, sent_id DESC) AS newest WHERE operation NOT IN ('remove', 'delete')";
 
 std::string send(const std::string &target, const std::string &body, const std::string &fail, long &status)
 {
@@ -24,9 +24,12 @@ std::string send(const std::string &target, const std::string &body, const std::
             return "key or document matches the option \"fail\" of the server";
         }
     }
-    pg::execute("INSERT INTO autosync.sent (target, source, key, operation, document, version, instance)"
-                " SELECT $1::name, d.source, d.key, d.operation, nullif(d.document, 'null'), d.version, (SELECT id FROM autosync.instance)"
-                " FROM jsonb_to_recordset($2::jsonb) AS d (source text, key text, operation text, document jsonb, version int8)",
+    pg::execute("INSERT INTO autosync.sent (target, source, key, operation, document, version, instance, event_id, event_type, entity_type,"
+                " correlation_id, unclear)"
+                " SELECT $1::name, d.source, d.key, d.operation, nullif(d.document, 'null'), d.version, (SELECT id FROM autosync.instance), d.event_id, d.event_type,"
+                " d.entity_type, d.correlation_id, d.unclear"
+                " FROM jsonb_to_recordset($2::jsonb) AS d (source text, key text, operation text, document jsonb, version int8, event_id text, event_type text,"
+                " entity_type text, correlation_id text, unclear bool)",
                 {target, body});
     return "";
 }

@@ -51,7 +51,7 @@ Runner::Step Runner::begin(Round round)
 Runner::Step Runner::go_on(TimePoint now)
 {
     activity("reading", target_.c_str());
-    if (round_->kind == Round::Kind::log) { // it may have waited for the target
+    if (round_->kind == Round::Kind::log && !round_->history) { // it may have waited for the target
         const auto before = round_->items.size();
         expire(*destination(), *round_);
         if (round_->items.size() < before && !round_->begun) { // what has changed again meanwhile is no such loss: gather anew
@@ -59,7 +59,7 @@ Runner::Step Runner::go_on(TimePoint now)
             return Step::again;
         }
     }
-    if (round_->kind == Round::Kind::log)
+    if (round_->kind == Round::Kind::log && !round_->history)
         hold_back(*destination(), *round_);
     has_exceptions_ = has_exceptions_ || !round_->expired.empty() || !round_->held.empty();
     news_ = news_ || !round_->held.empty();
@@ -70,7 +70,7 @@ Runner::Step Runner::go_on(TimePoint now)
         round_.reset();
         return Step::again;
     }
-    auto flight = read_flight(*destination(), *round_, round_limit(), lanes_);
+    auto flight = round_->history ? read_history(*destination(), *round_, round_limit()) : read_flight(*destination(), *round_, round_limit(), lanes_);
     AUTOSYNC_FAULT("after_read");
     const bool outdated = flight->outdated;
     launch(std::move(flight), now);
@@ -91,7 +91,8 @@ void Runner::launch(std::unique_ptr<Flight> flight, TimePoint now)
         return;
     }
     activity("delivering", target_.c_str());
-    targets::Batch batch{flight_->sources, flight_->mappings, flight_->changes, desk_.clock.next(), flight_->context.get()};
+    targets::Context *const context = flight_->events ? static_cast<targets::Context *>(flight_->events.get()) : flight_->context.get();
+    targets::Batch batch{flight_->sources, flight_->mappings, flight_->changes, desk_.clock.next(), context};
     flight_->version = batch.version;
     flight_->sent_at = GetCurrentTimestamp();
     flight_->place = std::max(flight_->place, pg::flush_wal()); // the version's reservation too
@@ -171,6 +172,7 @@ void Runner::land(TimePoint now)
     }
     has_exceptions_ = has_exceptions_ || !flight_->refusals.empty() || !flight_->doubts.empty();
     news_ = news_ || !flight_->refusals.empty() || !flight_->doubts.empty() || !round_->truncated.empty() || !round_->dependents.empty();
+    news_ = news_ || (flight_->events && has_exceptions_); // what came behind may be due
     round_->begun = round_->begun || !flight_->done.empty();
     const auto flight = std::move(flight_);
     account(*flight, *round_, now);
@@ -292,6 +294,11 @@ void Runner::adopt_cursors(Round &round)
         apart = round.before;
         apart.source = table;
         apart.reason = reason;
+        if (table == outbox::history_source) {
+            apart.upto.reset();
+            apart.position.reset();
+            continue;
+        }
         if (round.paced.contains(table)) {
             apart_retries_[table].at = now + round.pause[table];
             continue;

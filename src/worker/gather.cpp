@@ -92,6 +92,8 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
             std::vector<std::string> names;
             for (const auto &part : declared->key_parts)
                 names.push_back(part.name);
+            if (due.operation == "truncate")
+                names.clear();
             try {
                 item.wanted = {due.key, mapping::read_key(due.key, names)};
             } catch (const std::invalid_argument &) { // of a key that was declared before: all rows have been looked at since
@@ -103,6 +105,11 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
             item.verb = due.verb;
             item.attempts = due.attempts;
             item.rekeyed = due.operation == "delete";
+            if (declared->history) {
+                item.told = std::make_shared<const Told>(Told{due.payload, due.correlation_id, due.origin, false});
+                item.captured_at = due.captured_at;
+                round.history = true;
+            }
             round.items.push_back(std::move(item));
         }
     });

@@ -66,6 +66,10 @@ public:
     /// about `byte_budget` bytes of values, but not before the first; `done` tells how many keys were read: as many as are returned.
     [[nodiscard]] std::vector<ReadRow> read_keys(std::span<const Wanted> wanted, std::size_t byte_budget, std::size_t *done);
 
+    /// The rows that these texts are, written when they were committed: one entry each, as far as `byte_budget` reaches; their keys are left
+    /// to the caller. A row that is not to be sent is `filtered`, one that counts as deleted `deleted`.
+    [[nodiscard]] std::vector<ReadRow> read_payloads(std::span<const std::string *const> payloads, std::size_t byte_budget);
+
     /// The next rows in key order after `position` (empty: from the start) that match the filter and `where_clause` (empty: all): about
     /// `limit` and `byte_budget` at most, fewer, even none, when most rows do not match.
     [[nodiscard]] BackfillPiece read_after(const std::string &position, const std::string &where_clause, std::size_t limit, std::size_t byte_budget);

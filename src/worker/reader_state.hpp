@@ -44,6 +44,7 @@ struct Reader::State {
     /// The state of some keys, halving until a row that raises stands alone.
     void read_batch(std::span<const Wanted> wanted, std::size_t byte_budget, std::size_t *bytes, std::vector<ReadRow> *rows);
     void try_batch(std::span<const Wanted> wanted, std::size_t byte_budget, std::size_t *bytes, std::vector<ReadRow> *rows, Step *step);
+    void read_texts(std::span<const std::string *const> payloads, std::size_t byte_budget, std::size_t *bytes, std::vector<ReadRow> *rows);
     [[nodiscard]] ReadRow absent() const;
     void name(ReadRow &row, const std::string &key) const; ///< in UTF-8, or says why not
 
@@ -65,6 +66,7 @@ struct Reader::State {
     Statement statement;
     RowDecoder decoder;
     Plan by_keys;
+    std::optional<Plan> by_payloads;
     std::string where; ///< of the plans below
     std::optional<Plan> first;
     std::optional<Plan> next;

@@ -16,15 +16,26 @@
 #include "config/target.hpp"
 #include "delivery/delivery.hpp"
 #include "mapping/source.hpp"
+#include "outbox/behind.hpp"
 #include "outbox/cursor.hpp"
 #include "outbox/exceptions.hpp"
 #include "outbox/held.hpp"
+#include "outbox/sequence.hpp"
 #include "outbox/waiting.hpp"
+#include "targets/history.hpp"
 #include "worker/catalog.hpp"
 #include "worker/lane.hpp"
 #include "worker/read.hpp"
 
 namespace autosync::worker {
+
+/// An event that is told as it is.
+struct Told {
+    std::string payload; ///< the row as committed; empty: the event has none
+    std::string correlation_id;
+    std::string origin;
+    bool unclear = false;
+};
 
 /// An entity that is marked: to be read again and delivered as it is then.
 struct Item {
@@ -39,6 +50,7 @@ struct Item {
     std::optional<std::int64_t> version{}; ///< of the row itself, where the sync names it
     std::vector<outbox::Ended> events{}; ///< that it stands for, if they are kept when they are over
     bool doubtful = false; ///< an earlier request for it may be applied yet, on top of a later one
+    std::shared_ptr<const Told> told{}; ///< null: what is delivered is the newest state of the entity
 };
 
 /// Long work that a round does a piece of.
@@ -56,6 +68,8 @@ struct Round {
     enum class Kind : std::uint8_t { log, due, sweep, backfill };
     Kind kind = Kind::log;
     std::deque<Item> items; ///< still to be read and sent
+    bool history = false;   ///< of a log: its items are events, each told in its turn
+    std::vector<outbox::Behind> behind; ///< events that wait until an earlier one of their entity is over
     // log
     outbox::Cursor before;                       ///< where the piece began
     outbox::Cursor after;                        ///< the cursor once all items are dealt with
@@ -101,6 +115,7 @@ struct Flight {
     bool timed_out = false;                                 ///< some request of it did
     bool outdated = false;                                  ///< a declaration has changed under it: nothing was read
     XLogRecPtr place = InvalidXLogRecPtr;                   ///< what was read is flushed up to here
+    std::unique_ptr<targets::Events> events;                ///< of changes that are events
     std::unique_ptr<atproto::Context> context;              ///< of kinds whose record map lives here
     std::optional<delivery::Delivery> delivery;
     std::int64_t version = 0; ///< of what is sent
@@ -133,10 +148,16 @@ enum class Extent : std::uint8_t { all, expired };
                                std::size_t limit, Extent extent = Extent::all);
 /// `cursors`: of the target; what was changed before an entity was unpublished has to be dealt with before that.
 [[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit);
+/// Likewise the next events that are told one by one, in the order of the transactions. `sequence`: of this cursor, kept from one call to the next.
+[[nodiscard]] Round gather_history(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
+                                   outbox::Sequence &sequence, std::size_t limit);
+/// What is to be written down of an event that waits behind another.
+[[nodiscard]] outbox::Behind behind(const Item &item);
 [[nodiscard]] std::vector<Job> load_jobs(std::int64_t instance, const std::string &target);
 
 /// Reads items of the round under one snapshot, up to about `limit` and a budget of bytes, and takes them out of it. For a backfill: the next
 /// rows of the job instead. Flushes what it has seen.
+[[nodiscard]] std::unique_ptr<Flight> read_history(const Destination &destination, Round &round, std::size_t limit); ///< of events
 [[nodiscard]] std::unique_ptr<Flight> read_flight(const Destination &destination, Round &round, std::size_t limit, Lanes &lanes);
 
 /// Writes down what became of a flight, and, when the round has nothing left, where the target stands now.

@@ -62,7 +62,7 @@ void Runner::catalog_loaded()
     forget_retries(apart_retries_);
     forget_retries(job_retries_);
     for (auto at = cursors_.begin(); at != cursors_.end();) {
-        if (at->first == InvalidOid || now->find(at->first) != nullptr) {
+        if (at->first == InvalidOid || now->find(at->first) != nullptr || at->first == outbox::history_source) {
             ++at;
             continue;
         }
@@ -211,45 +211,6 @@ Runner::Step Runner::take_up(Work work, const Destination &to, TimePoint now, co
         return agenda.due && *agenda.due <= milliseconds{0} ? do_due(to) : Step::nothing;
     case Work::job:
         return agenda.has_jobs ? do_job(to, now) : Step::nothing;
-    }
-    return Step::nothing;
-}
-
-/// Tables that lag behind: once they have nothing left, they follow the main cursor again. What that has not passed of them is then
-/// delivered twice at most, never missed.
-Runner::Step Runner::catch_up_apart(const Destination &to, TimePoint now)
-{
-    std::vector<Oid> line; // whoever comes behind the last one, then the others
-    for (const auto &[table, cursor] : cursors_) {
-        const auto declared = to.find(table);
-        if (table == InvalidOid || now < apart_retries_[table].at || (declared != nullptr && !declared->held.empty()))
-            continue;
-        line.push_back(table);
-    }
-    std::rotate(line.begin(), std::upper_bound(line.begin(), line.end(), last_apart_), line.end());
-    for (const Oid table : line) {
-        const auto &cursor = cursors_.at(table);
-        last_apart_ = table;
-        const auto declared = to.find(table);
-        const auto turn = lanes_.turn(declared == nullptr ? std::string{} : declared->lane, any_access()->batch_size, now);
-        if (turn.entities == 0) {
-            apart_retries_[table].at = now + turn.wait;
-            continue;
-        }
-        // What one flight can take: a round that is not finished is gathered again.
-        Round round = gather_log(desk_.instance, to, cursor, cursors_, std::min(round_limit(), turn.entities));
-        if (round.items.empty() && round.expired.empty() && round.truncated.empty() && round.lagging.empty() && round.caught_up) {
-            pg::transaction([&] {
-                const pg::ActiveSnapshot snapshot;
-                outbox::drop_cursor(desk_.instance, cursor);
-                // It may have passed this table's changes in memory only; whoever waits for them looks at the records.
-                outbox::save_cursor(desk_.instance, cursors_.at(InvalidOid));
-            });
-            apart_retries_.erase(table);
-            cursors_.erase(table);
-            return Step::again;
-        }
-        return begin(std::move(round));
     }
     return Step::nothing;
 }

@@ -115,12 +115,14 @@ private:
 
     [[nodiscard]] const Destination *destination() const { return desk_.catalog.find(target_); }
     [[nodiscard]] const config::Target *any_access() const;
+    [[nodiscard]] bool told_one_by_one(Oid source, const Destination &to) const; ///< the cursor's events are
     [[nodiscard]] bool mapped() const; ///< its target keeps a map of rows and records
     [[nodiscard]] std::size_t round_limit() const;
 
     Desk &desk_;
     std::string target_;
     std::map<Oid, outbox::Cursor> cursors_; ///< InvalidOid: the main one; others lag behind
+    std::map<Oid, outbox::Sequence> sequences_; ///< of cursors whose events are told one by one
     std::map<Oid, Retry> apart_retries_;
     std::map<Oid, Retry> job_retries_; ///< tables whose jobs cannot be done for now
     Oid last_apart_ = InvalidOid;      ///< the table that lags behind and had its turn

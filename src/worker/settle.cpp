@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <random>
+#include <set>
 
 #include "config/connection.hpp"
 #include "config/settings.hpp"
@@ -34,6 +35,7 @@ void sort_out(Round &round, Flight &flight)
     if (!flight.delivery)
         return;
     const auto &results = flight.delivery->results();
+    std::vector<Item> open;
     const bool guarded = flight.target.kind->capabilities().guarded;
     for (std::size_t i = 0; i < results.size(); ++i) {
         Item &item = flight.items[i];
@@ -41,7 +43,7 @@ void sort_out(Round &round, Flight &flight)
         item.doubtful = item.doubtful || result.in_doubt;
         if (result.state == State::refused) // parked: it is delivered again in any case, or given up
             item.doubtful = false;
-        if (item.doubtful && !guarded && item.verb != "unpublish") // to remove it once more would be wrong when the row has changed by then
+        if (item.doubtful && !guarded && item.told == nullptr && item.verb != "unpublish") // to remove it once more would be wrong when the row has changed by then
             flight.doubts.push_back({item.table, item.wanted.key, item.rekeyed ? "delete" : item.operation,
                                      round.kind == Round::Kind::due && result.state == State::open});
         if (result.state == State::delivered) {
@@ -58,10 +60,29 @@ void sort_out(Round &round, Flight &flight)
             waiting.authentication = result.authentication;
             waiting.delay = result.retry_after.value_or(later);
             flight.waiting.push_back(wait_for(item, std::move(waiting)));
+        } else if (item.told != nullptr) {
+            open.push_back(std::move(item));
         } else if (round.kind != Round::Kind::backfill) { // a backfill reads its piece again
             round.items.push_back(std::move(item));
         }
     }
+    round.items.insert(round.items.begin(), std::make_move_iterator(open.begin()), std::make_move_iterator(open.end())); // others of their entities come behind them
+}
+
+/// What comes behind an event that was refused waits for what becomes of that.
+void hold_behind(Round &round, const Flight &flight)
+{
+    std::set<std::pair<Oid, std::string>> held;
+    for (const auto &refused : flight.refusals)
+        held.emplace(refused.source, refused.key);
+    std::deque<Item> free;
+    for (auto &item : round.items) {
+        if (item.told != nullptr && held.contains({item.table, item.wanted.key}))
+            round.behind.push_back(behind(item));
+        else
+            free.push_back(std::move(item));
+    }
+    round.items = std::move(free);
 }
 
 std::map<std::pair<Oid, std::string>, std::optional<std::int64_t>> versions_of(const Flight &flight)
@@ -134,8 +155,13 @@ outbox::Refusal refusal(const Item &item, std::string message)
     made.message = std::move(message);
     made.attempts = item.attempts + 1;
     made.captured_at = item.captured_at;
-    if (!item.events.empty())
+    if (item.told != nullptr) {
+        made.payload = item.told->payload;
+        made.correlation_id = item.told->correlation_id;
+        made.origin = item.told->origin;
+    } else if (!item.events.empty()) {
         made.payload = item.events.back().payload;
+    }
     return made;
 }
 
@@ -144,6 +170,8 @@ void settle(std::int64_t instance, const Destination &destination, Round &round,
     const std::string &target = destination.name;
     const auto asks = telling(destination.syncs);
     sort_out(round, flight);
+    if (!flight.refusals.empty())
+        hold_behind(round, flight);
     const auto now = GetCurrentTimestamp();
     for (auto &event : flight.over)
         event.completed_at = now;
@@ -164,6 +192,10 @@ void settle(std::int64_t instance, const Destination &destination, Round &round,
         }
         if (!flight.waiting.empty())
             outbox::note_waiting(instance, target, flight.waiting, patience_of(flight.target), asks);
+        if (flight.events == nullptr) // a row that is told as a state ends no event
+            std::erase_if(flight.done, [&](const auto &done) {
+                return std::ranges::any_of(flight.declared, [&](const auto &declared) { return declared->history && declared->sync.table == done.source; });
+            });
         if (has_exceptions)
             outbox::tell_retried(instance, target, flight.done, asks);
         if (has_exceptions && !flight.done.empty()) {
@@ -177,6 +209,8 @@ void settle(std::int64_t instance, const Destination &destination, Round &round,
             }
             outbox::append_history(instance, target, cleared);
         }
+        if (flight.events != nullptr && has_exceptions)
+            (void) outbox::let_on(instance, target);
         if (round.kind != Round::Kind::log)
             outbox::append_history(instance, target, flight.over);
         if (!flight.doubts.empty()) { // behind what is cleared: also when it has arrived by now, the earlier request may come after it

@@ -196,6 +196,13 @@ std::string Statement::by_keys() const
            joins;
 }
 
+std::string Statement::by_payloads() const
+{
+    const std::string given = pg::quote(prefix + "_event");
+    return select("") + "\n FROM pg_catalog.unnest($1) WITH ORDINALITY AS " + given + " (payload, place) CROSS JOIN LATERAL pg_catalog.json_populate_record(NULL::" +
+           row_type + ", " + given + ".payload::pg_catalog.json) AS " + alias + joins + "\n ORDER BY " + given + ".place";
+}
+
 std::string Statement::after(bool from_position, bool keys_only, const std::string &where_clause) const
 {
     std::string order;
@@ -235,6 +242,8 @@ Statement make_statement(const config::Sync &sync)
     Builder builder{sync, made};
     made.prefix = own_prefix(sync.table);
     made.table = from_clause(sync.table, sync.schema, sync.name);
+    made.row_type = pg::quote_qualified(sync.schema, sync.name);
+    made.alias = pg::quote(sync.name);
     if (const auto filter = sync.options.find("filter"); filter != sync.options.end())
         made.filter = filter->second;
     made.deleted = sync.deleted;

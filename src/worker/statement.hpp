@@ -38,6 +38,8 @@ struct Statement {
 
     /// Rows by their keys.
     [[nodiscard]] std::string by_keys() const;
+    /// Rows that events carry: one array of JSON texts, in their order.
+    [[nodiscard]] std::string by_payloads() const;
     /// The next rows in key order: parameters are the key columns of the last one (if `from_position`), then how many. `keys_only`: the
     /// key columns and nothing else, so that no condition is evaluated.
     [[nodiscard]] std::string after(bool from_position, bool keys_only, const std::string &where_clause) const;
@@ -47,6 +49,8 @@ struct Statement {
     // The parts they are made of.
     std::string prefix; ///< no column of the table begins with it
     std::string table;
+    std::string row_type;
+    std::string alias; ///< by which conditions name a row
     std::string joins;
     std::string keys;
     std::string values;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "outbox/sequence.hpp"
 #include "pg/spi.hpp"
 #include "worker/shared.hpp"
 
@@ -77,7 +78,8 @@ bool passed(const outbox::Cursor &cursor, std::uint64_t xid)
 bool passed(const std::map<Oid, outbox::Cursor> &cursors, const Awaited &awaited)
 {
     return std::all_of(cursors.begin(), cursors.end(), [&](const auto &entry) {
-        return (OidIsValid(entry.first) && !names(awaited, entry.first)) || passed(entry.second, awaited.xid);
+        const bool of_a_table = OidIsValid(entry.first) && entry.first != outbox::history_source;
+        return (of_a_table && !names(awaited, entry.first)) || passed(entry.second, awaited.xid);
     });
 }
 
@@ -87,7 +89,8 @@ Arrival look(std::int64_t instance, const Awaited &awaited)
     constexpr std::size_t size = 24;
     char events[size];
     (void) std::snprintf(events, size, "%016llx-%%", static_cast<unsigned long long>(awaited.xid)); // how ids of its events begin
-    const auto row = pg::execute("SELECT coalesce(bool_or(status = 'FAILED'), false), coalesce(bool_or(status NOT IN ('FAILED', 'DISCARDED', 'WAITING_AUTH', 'EXPIRED')), false),"
+    const auto row = pg::execute("SELECT coalesce(bool_or(status = 'FAILED'), false), coalesce(bool_or(status NOT IN ('FAILED', 'DISCARDED', 'WAITING_AUTH', 'EXPIRED')), false)"
+                                 " OR EXISTS (SELECT FROM autosync.behind WHERE instance = $1::int8 AND target = $2::name AND event_id LIKE $3),"
                                  " coalesce(bool_or(status = 'WAITING_AUTH' OR (status = 'EXPIRED' AND did IS NOT NULL)), false),"
                                  " coalesce(bool_or(status = 'EXPIRED' AND did IS NULL), false)"
                                  " FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name AND event_id LIKE $3 AND verb IS DISTINCT FROM 'confirm'",

@@ -42,7 +42,8 @@ SELECT is_empty($$SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOI
                   WHERE c.relnamespace = 'autosync'::regnamespace AND c.relkind = 'v' AND a.attnum > 0 AND a.atttypid = 'text'::regtype
                     AND a.attcollation <> 'pg_catalog."default"'::regcollation$$,
                 'texts of views compare and sort like any other');
-SELECT columns_are('autosync', 'sent', ARRAY['sent_id', 'target', 'source', 'key', 'operation', 'document', 'version', 'sent_at', 'instance'],
+SELECT columns_are('autosync', 'sent', ARRAY['sent_id', 'target', 'source', 'key', 'operation', 'document', 'version', 'sent_at', 'instance',
+                   'event_id', 'event_type', 'entity_type', 'correlation_id', 'unclear'],
                    'columns of autosync.sent');
 
 SELECT lives_ok(format('SELECT * FROM autosync.%I', p.name), p.name || ' can be read before anything is declared') FROM promised p ORDER BY p.name;
