@@ -145,6 +145,7 @@ def test_F22_what_is_too_old_is_so_by_the_clock(things, graph, world):
     things.execute("INSERT INTO things VALUES (-70088, 1)")
     world("clock", 2 * 3600)
     until(lambda: things.value("SELECT count(*) FROM autosync.event_log WHERE status = 'EXPIRED' AND entity_id = '-70088'") == 1, "it expires")
+    until(lambda: float(things.value("SELECT extract(epoch FROM clock_timestamp())")) > time.time() + 3600, "the session has the same time")
     things.execute("INSERT INTO things VALUES (-70089, 1)")
     graph.start()
     things.wait_delivered(timeout=20)
