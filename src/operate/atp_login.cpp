@@ -9,6 +9,7 @@
 #include "capture/wake.hpp"
 #include "config/options.hpp"
 #include "config/target.hpp"
+#include "http/secrets.hpp"
 #include "operate/access.hpp"
 #include "operate/ask.hpp"
 #include "outbox/waiting.hpp"
@@ -36,9 +37,17 @@ http::Access access_to(const config::Target &target, const std::string &url)
     return access;
 }
 
-[[noreturn]] void unreachable(const std::string &what, const http::Response &response)
+[[noreturn]] void unreachable(const std::string &what, const std::string &why)
 {
-    throw pg::Failure{ERRCODE_CONNECTION_FAILURE, what + " cannot be reached", atproto::read_answer(response).message, {}, true};
+    throw pg::Failure{ERRCODE_CONNECTION_FAILURE, what + " cannot be reached", why, {}, true};
+}
+
+/// A server may repeat what it was sent, and the detail of an error is logged.
+std::string without_password(std::string message, const std::string &password)
+{
+    http::Access sent;
+    sent.password = password;
+    return http::without_secrets(std::move(message), {&sent});
 }
 
 /// The DID of a handle, as its host says it.
@@ -68,7 +77,7 @@ std::string pds_of(const config::Target &target, const std::string &did)
         throw pg::Failure{ERRCODE_FEATURE_NOT_SUPPORTED, "DIDs like \"" + did + "\" cannot be resolved", "did:plc and did:web of a host can.", {}, true};
     const auto response = ask({"GET", url, {}, {}}, access_to(target, ""), target.limits);
     if (response.failure != http::Response::Failure::none)
-        unreachable("the directory of \"" + did + "\"", response);
+        unreachable("the directory of \"" + did + "\"", response.error);
     auto pds = atproto::pds_of(response.body, did);
     if (response.status != 200 || !config::url_problem(pds).empty())
         throw pg::Failure{ERRCODE_CONNECTION_FAILURE, "the document of \"" + did + "\" names no PDS", {}, {}, true};
@@ -121,9 +130,10 @@ std::string login(const std::string &identifier, const std::string &password, co
     Entry entry;
     const auto granted = atproto::read_session(response);
     if (!granted) {
-        const auto reading = atproto::read_answer(response);
+        auto reading = atproto::read_answer(response);
+        reading.message = without_password(std::move(reading.message), password);
         if (reading.answer == Answer::unreachable || reading.answer == Answer::unknown)
-            unreachable("the PDS", response);
+            unreachable("the PDS", reading.message);
         if (reading.answer == Answer::limited)
             throw pg::Failure{ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "the PDS lets nobody sign in for now", reading.message, "Try again later.", true};
         throw pg::Failure{ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "the PDS does not let \"" + identifier + "\" sign in", reading.message,

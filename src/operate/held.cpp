@@ -103,9 +103,9 @@ Held ask_for(const config::Sync &sync, const config::Target &target, const mappi
     if (!request)
         return failed(Outcome::refused, "a target of kind \"" + std::string{target.kind->kind()} + "\" cannot be asked for one entity");
     const auto response = ask(*request, target.description.access_to(*request), limits);
-    auto held = target.kind->read_held(target.description, sync.source, *mapping, change, response);
-    held.problem.message = targets::without_secrets(target.description, std::move(held.problem.message));
-    return held;
+    return targets::read_without_secrets(target.description, response, [&](const http::Response &said) {
+        return target.kind->read_held(target.description, sync.source, *mapping, change, said);
+    });
 }
 
 std::vector<Difference> differences(const Held &held)

@@ -10,6 +10,7 @@
 #include "targets/qdrant_answer.hpp"
 #include "targets/qdrant_collection.hpp"
 #include "targets/qdrant_rebuild.hpp"
+#include "targets/secrets.hpp"
 
 namespace autosync::operate {
 
@@ -38,8 +39,10 @@ std::string current_collection(const VectorSync &declared)
     const auto &server = declared.target.description;
     const auto &alias = declared.compiled().collection;
     const auto response = ask(qdrant::aliases_request(server), server.access, declared.target.limits);
-    if (const auto problem = qdrant::problem_of(response, qdrant::Asked::read))
+    if (auto problem = qdrant::problem_of(targets::without_secrets(server, response), qdrant::Asked::read)) {
+        problem->message = targets::without_secrets(server, std::move(problem->message));
         fail_with(*problem, declared.target.name);
+    }
     const auto current = qdrant::behind_alias(response, alias);
     if (current == alias || current.empty())
         throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

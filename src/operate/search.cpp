@@ -77,11 +77,13 @@ public:
         if (!server().embedder)
             throw pg::Failure{ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "target \"" + name() + "\" has no embedder to turn the query into a vector",
                               {}, "Write the query as a vector: '[0.1, 0.2, …]', or set the option \"embed_url\" or \"embedder\" of the target."};
-        const auto model = checked(qdrant::read_model(ask(qdrant::model_request(server(), mapping()), server().access, limits())));
+        const auto model = checked(ask(qdrant::model_request(server(), mapping()), server().access, limits()), qdrant::read_model);
         const auto request = qdrant::query_embedding(server(), mapping(), model, query);
-        auto answer = embed::read_answer(ask(request, server().embedder->access, limits()), 1, 0);
+        const auto response = ask(request, server().embedder->access, limits());
+        const auto answer = embed::read_answer(response, 1, 0);
         if (!answer.problem)
             return *answer.vectors.at(0);
+        const auto hidden = embed::read_answer(targets::without_secrets(server(), response), 1, 0);
         targets::Verdict problem;
         using Kind = embed::Problem::Kind;
         const auto kind = answer.problem->kind;
@@ -89,19 +91,19 @@ public:
                           : kind == Kind::throttled                         ? targets::Outcome::throttled
                           : kind == Kind::refused || kind == Kind::too_much ? targets::Outcome::refused
                                                                             : targets::Outcome::unreachable;
-        problem.message = "The embedder: " + targets::without_secrets(server(), answer.problem->message);
+        problem.message = "The embedder: " + targets::without_secrets(server(), hidden.problem.value_or(embed::Problem{}).message);
         fail_with(problem, name());
     }
     [[nodiscard]] std::vector<qdrant::Hit> nearest(const std::string &vector, std::size_t limit, const std::string &filter) const
     {
-        return checked(qdrant::read_hits(ask(qdrant::search_request(server(), mapping(), vector, limit, filter), server().access, limits())));
+        return checked(ask(qdrant::search_request(server(), mapping(), vector, limit, filter), server().access, limits()), qdrant::read_hits);
     }
     [[nodiscard]] const config::Sync &sync() const { return declared_.sync; }
 
 private:
-    template <class Value> Value checked(qdrant::Reply<Value> reply) const
+    template <class Value> Value checked(const http::Response &response, qdrant::Reply<Value> (&reader)(const http::Response &)) const
     {
-        reply.problem.message = targets::without_secrets(server(), std::move(reply.problem.message));
+        auto reply = targets::read_without_secrets(server(), response, reader);
         if (reply.problem.outcome != targets::Outcome::delivered)
             fail_with(reply.problem, name());
         return std::move(reply.value);

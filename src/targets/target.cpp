@@ -30,18 +30,18 @@ std::string without_secrets(const Server &server, std::string text, const http::
     return http::without_secrets(std::move(text), {&server.access, server.embedder ? &server.embedder->access : nullptr, own});
 }
 
-/// Hidden before it is read: a message is cut, and half of a secret would be left.
+http::Response without_secrets(const Server &server, http::Response response, const http::Access *own)
+{
+    response.body = without_secrets(server, std::move(response.body), own);
+    return response;
+}
+
 Verdict read(const Target &target, const Server &server, const Planned &planned, const http::Response &response)
 {
     const auto hear = [&](const http::Response &said) {
         return planned.dialogue ? planned.dialogue->hear(said) : target.interpret(server, planned, said);
     };
-    auto text = without_secrets(server, response.body, planned.request.access.get());
-    if (text == response.body)
-        return hear(response);
-    auto hidden = response;
-    hidden.body = std::move(text);
-    return hear(hidden);
+    return hear(without_secrets(server, response, planned.request.access.get()));
 }
 
 } // namespace autosync::targets

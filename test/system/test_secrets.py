@@ -17,6 +17,7 @@ class Parrot:
     def __init__(self):
         parrot = self
         self.heard = []
+        self.lead = None  # how much it says before it repeats the credentials; None: it tells all it was sent
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -25,12 +26,28 @@ class Parrot:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 said = "you said %s %s %s" % (self.path, "; ".join("%s: %s" % header for header in self.headers.items()), body)
                 parrot.heard.append(said)
+                if parrot.lead is not None:
+                    return self.repeat()
                 status = (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)[len(parrot.heard) % 10]
                 text = json.dumps({"results": [], "errors": [{"code": "Neo.ClientError.Statement.ParameterMissing", "message": said}], "status": {"error": said}, "error": {"message": said}})
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.send_header("Retry-After", "0")
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def repeat(self):
+                secret = self.headers.get("api-key") or self.headers["Authorization"].split()[1]
+                said = "." * parrot.lead + secret + "." * 2_000
+                if self.path.endswith("/points/scroll"):  # which model there is: then the embedder is asked
+                    status, text = 200, json.dumps({"result": {"points": []}, "status": "ok"})
+                elif parrot.lead < 400:
+                    status, text = 500, said
+                else:
+                    status, text = 400, json.dumps({"errors": [{"code": "Neo.ClientError.Statement.ParameterMissing", "message": said}], "status": {"error": said}, "error": {"message": said}})
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -75,6 +92,9 @@ def tokens(database, parrot):
     database.execute("CREATE SERVER filed FOREIGN DATA WRAPPER autosync_qdrant OPTIONS (url '%s', embedder 'words', %s)" % (parrot.url, quick))
     database.execute("CREATE USER MAPPING FOR PUBLIC SERVER filed OPTIONS (api_key_file 'api-key')")
     database.execute("SELECT autosync.adopt_database()")
+    database.execute("CREATE TABLE notes (id int PRIMARY KEY, title text)")
+    for target, options in (("nodes", "{}"), ("points", '{"embed": "title"}'), ("filed", '{"embed": "title"}')):
+        database.execute("SELECT autosync.add_sync('notes', %s, %s)", target, options)
     yield tokens
     database.execute("ALTER SYSTEM RESET autosync.secrets_directory")
     database.server.stop()
@@ -91,9 +111,6 @@ def shown(database, statement):
 
 
 def test_no_secret_is_anywhere(database, parrot, tokens):
-    database.execute("CREATE TABLE notes (id int PRIMARY KEY, title text)")
-    for target, options in (("nodes", "{}"), ("points", '{"embed": "title"}'), ("filed", '{"embed": "title"}')):
-        database.execute("SELECT autosync.add_sync('notes', %s, %s)", target, options)
     database.execute("INSERT INTO notes SELECT i, 'note ' || i FROM generate_series(1, 20) i")
     for _ in range(30):  # each target has refused, throttled and thrown out what it was sent
         database.execute("UPDATE notes SET title = title || '.' WHERE id <= 3")
@@ -119,3 +136,19 @@ def test_no_secret_is_anywhere(database, parrot, tokens):
     hits = [(where, name) for where, text in texts.items() for name, token in [*tokens.items(), ("basic", basic)] if token in text]
     assert hits == []
     assert any("you said" in texts[where] and "***" in texts[where] for where in texts), "what the targets said is shown, without them"
+
+
+def test_a_message_that_is_cut_inside_a_secret_shows_no_half_of_it(database, parrot, tokens):
+    asked = ("diff('notes', '1', 'nodes')", "diff('notes', '1', 'points')", "search('notes', 'points', 'x')", "rebuild('notes', 'points')")
+    for target in ("nodes", "points", "filed"):
+        database.execute("SELECT autosync.pause(%s)", target)
+    basic = base64.b64encode(("parrot:" + tokens["neo4j"]).encode()).decode()
+    texts = []
+    try:
+        for parrot.lead in [*range(100, 220, 10), *range(600, 1020, 10)]:  # some of it ends where messages are cut
+            texts += [shown(database, "SELECT * FROM autosync." + function) for function in asked]
+    finally:
+        parrot.lead = None
+    assert all("....." in text for text in texts), [text for text in texts if "....." not in text][:3]
+    assert any("***" in text for text in texts)
+    assert [text for text in texts for secret in (*tokens.values(), basic) if secret[:12] in text] == []
