@@ -21,7 +21,7 @@ json time_of(const std::string &text, bool zoned)
 {
     auto time = zoned ? text : text + "Z";
     if (!autosync::atproto::is_datetime(time))
-        throw std::invalid_argument{"is a time that the AT Protocol does not have: it knows the years 1 to 9999"};
+        throw std::invalid_argument{"the AT Protocol knows times of the years 1 to 9999 only"};
     return time;
 }
 
