@@ -49,6 +49,7 @@ SELECT autosync.wait_delivered();
 UPDATE orders SET status = 'four' WHERE id = 10;
 UPDATE orders SET status = 'three' WHERE id = 11;
 SELECT wait_for(4);
+DO $$BEGIN FOR i IN 1 .. 500 LOOP EXIT WHEN (SELECT count(*) = 3 FROM autosync.event_log WHERE status <> 'COMPLETED'); COMMIT; PERFORM pg_sleep(0.02); END LOOP; END$$;
 SELECT key, operation, document ->> 'status' AS status FROM told ORDER BY key;
 SELECT entity_id, status, last_error, payload ->> 'status' AS state FROM autosync.event_log WHERE status <> 'COMPLETED' ORDER BY event_id;
 SELECT event_type, entity_id, last_error FROM autosync.failed_events;

@@ -9,6 +9,7 @@
 #include "outbox/identity.hpp"
 #include "outbox/log.hpp"
 #include "outbox/logs.hpp"
+#include "outbox/sequence.hpp"
 #include "worker/budget.hpp"
 
 namespace autosync::operate {
@@ -134,11 +135,11 @@ void expired(Report &report, const std::string &instance)
                     "See autosync.event_log with status EXPIRED. autosync.backfill() delivers the rows as they are now, autosync.publish() one of them.");
 }
 
-/// Tables that a round cannot read wait with a cursor of their own, which says why.
+/// Tables that a round cannot read wait with a cursor of their own, which says why. That of events that are told one by one is no table's, and in nobody's way.
 void lagging(Report &report, std::int64_t instance)
 {
     for (const auto &cursor : outbox::load_cursors(instance))
-        if (OidIsValid(cursor.source) && !cursor.reason.empty())
+        if (OidIsValid(cursor.source) && cursor.source != outbox::history_source && !cursor.reason.empty())
             report.warn("table " + source_name(cursor.source) + " for " + cursor.target, cursor.reason, "The table waits alone; its changes are kept.");
 }
 
