@@ -107,6 +107,11 @@ INSERT INTO moody VALUES (20, 'storm');
 CALL await('(SELECT count(*) = 2 FROM autosync.failed_events)');
 SELECT source, attempts FROM autosync.failed_events ORDER BY source;
 
+-- what was refused of rows that TRUNCATE has taken away is over
+TRUNCATE calm;
+CALL await('(SELECT count(*) = 1 FROM autosync.failed_events)');
+SELECT source FROM autosync.failed_events;
+
 SET client_min_messages = warning;
 DROP SCHEMA trouble CASCADE;
 RESET search_path;

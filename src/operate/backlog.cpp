@@ -28,53 +28,78 @@ std::vector<outbox::Cursor> cursors_of(const std::vector<outbox::Cursor> &all, c
     return own;
 }
 
-/// Calls back for what one cursor has before it. False when `visit` has enough.
-bool visit_cursor(std::int64_t instance, const outbox::Cursor &cursor, const std::set<Oid> &lagging, const std::function<bool(const Pending &)> &visit)
+} // namespace
+
+Walk::Walk(std::int64_t instance, const std::vector<outbox::Cursor> &cursors, const std::vector<std::string> &targets)
+    : instance_{instance}, upto_{outbox::current_horizon()}
 {
-    return outbox::scan_pending(instance, cursor, [&](outbox::Position position, std::string_view bytes) {
+    for (auto target = targets.rbegin(); target != targets.rend(); ++target) {
+        auto own = cursors_of(cursors, *target);
+        std::set<Oid> lagging;
+        for (const auto &cursor : own)
+            if (OidIsValid(cursor.source))
+                lagging.insert(cursor.source);
+        for (auto cursor = own.rbegin(); cursor != own.rend(); ++cursor)
+            left_.push_back({std::move(*cursor), lagging});
+    }
+}
+
+bool Walk::follow(const Course &course, const Visit &visit, const std::function<bool()> &pause)
+{
+    const auto &cursor = course.cursor;
+    bool ended = false;
+    const bool through = outbox::scan_pending(instance_, cursor, upto_, after_, [&](outbox::Position position, std::string_view bytes) {
         const auto chunk = outbox::read_chunk(bytes);
         std::vector<bool> wanted;
         for (const auto &topic : chunk.topics) {
             const Oid common = outbox::is_history(topic.carries) ? Oid{outbox::history_source} : InvalidOid;
-            const bool mine = cursor.source == (lagging.contains(topic.table) ? topic.table : common);
+            const bool mine = cursor.source == (course.lagging.contains(topic.table) ? topic.table : common);
             wanted.push_back(mine && std::find(topic.targets.begin(), topic.targets.end(), cursor.target) != topic.targets.end());
         }
-        for (std::uint32_t i = 0; i < chunk.events.size(); ++i) {
+        for (std::uint32_t i = 0; i < chunk.events.size() && !ended; ++i) {
             const auto &event = chunk.events[i];
-            if (wanted[event.topic] && !visit({cursor.target, position, i, chunk.captured_at, chunk.topics[event.topic], event}))
-                return false;
+            ended = wanted[event.topic] && !visit({cursor.target, position, i, chunk.captured_at, chunk.topics[event.topic], event});
         }
-        return true;
+        after_ = position;
+        return !ended && !pause();
     });
+    if (ended)
+        left_.clear();
+    return through || ended;
 }
 
-} // namespace
-
-void each_pending(std::int64_t instance, const std::vector<std::string> &targets, Snapshot snapshot, const std::function<bool(const Pending &)> &visit)
+bool Walk::go_on(const Visit &visit, const std::function<bool()> &pause)
 {
-    const auto all = outbox::load_cursors(instance);
-    const Active active{snapshot};
-    for (const auto &target : targets) {
-        const auto cursors = cursors_of(all, target);
-        std::set<Oid> lagging;
-        for (const auto &cursor : cursors)
-            if (OidIsValid(cursor.source))
-                lagging.insert(cursor.source);
-        for (const auto &cursor : cursors)
-            if (!visit_cursor(instance, cursor, lagging, visit))
-                return;
+    while (!left_.empty()) {
+        if (!follow(left_.back(), visit, pause))
+            return false;
+        after_.reset();
+        if (!left_.empty())
+            left_.pop_back();
     }
+    return true;
 }
 
-std::map<std::string, Backlog> backlogs(std::int64_t instance, const std::vector<std::string> &targets)
+void each_pending(std::int64_t instance, const std::vector<std::string> &targets, Snapshot snapshot, const Walk::Visit &visit)
 {
-    std::map<std::string, Backlog> found;
+    const auto cursors = outbox::load_cursors(instance);
+    const Active active{snapshot};
+    Walk{instance, cursors, targets}.go_on(visit, [] { return false; });
+}
+
+void Backlog::add(const Pending &pending)
+{
+    ++events;
+    if (oldest == 0 || pending.captured_at < oldest)
+        oldest = pending.captured_at;
+}
+
+Backlogs backlogs(std::int64_t instance, const std::vector<std::string> &targets)
+{
+    Backlogs found;
     const Kept now;
     each_pending(instance, targets, now.get(), [&found](const Pending &pending) {
-        auto &backlog = found[pending.target];
-        ++backlog.events;
-        if (backlog.oldest == 0 || pending.captured_at < backlog.oldest)
-            backlog.oldest = pending.captured_at;
+        found[pending.target].add(pending);
         return true;
     });
     return found;

@@ -28,20 +28,6 @@ std::vector<std::string> owned_targets(const std::optional<std::string> &target)
     return owned;
 }
 
-/// A target that backs off is tried at once.
-void hurry(const std::string &target)
-{
-    const char *const name = target.c_str();
-    pg::call([name] {
-        worker::TargetSlot *const slot = worker::target_slot(MyDatabaseId, name);
-        if (slot == nullptr)
-            return;
-        LWLockAcquire(worker::slot_lock(), LW_EXCLUSIVE);
-        slot->hurry = true;
-        LWLockRelease(worker::slot_lock());
-    });
-}
-
 /// Which tables are in the lane, by target.
 std::map<std::string, std::vector<Oid>> tables_in(const std::string &lane)
 {
@@ -55,8 +41,7 @@ std::map<std::string, std::vector<Oid>> tables_in(const std::string &lane)
 /// What was put off while the target or a lane of it was paused.
 void let_go(const std::string &instance, const std::string &target, const std::map<std::string, std::vector<Oid>> &tables)
 {
-    if (worker::shared_memory_available())
-        hurry(target);
+    worker::change_slot(target, [](worker::TargetSlot &slot) { slot.hurry = true; }); // one that backs off is tried at once
     if (const auto found = tables.find(target); found != tables.end())
         for (const Oid table : found->second)
             pg::execute("UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp() WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid"
@@ -91,19 +76,13 @@ void set_paused(const std::optional<std::string> &target, const std::optional<st
 /// Sets the figures to zero; the state stays.
 void reset(const std::string &target)
 {
-    const char *const name = target.c_str();
-    pg::call([name] {
-        worker::TargetSlot *const slot = worker::target_slot(MyDatabaseId, name);
-        if (slot == nullptr)
-            return;
-        LWLockAcquire(worker::slot_lock(), LW_EXCLUSIVE);
-        slot->delivered = slot->requests = slot->bytes = slot->refused = slot->expired = 0;
-        slot->embedded_texts = slot->embedded_tokens = slot->embed_requests = slot->embed_skipped = 0;
-        slot->last_success = slot->last_error_at = 0;
-        slot->last_error[0] = '\0';
-        slot->latencies = 0;
-        slot->stats_reset = GetCurrentTimestamp();
-        LWLockRelease(worker::slot_lock());
+    worker::change_slot(target, [](worker::TargetSlot &slot) {
+        slot.delivered = slot.requests = slot.bytes = slot.refused = slot.expired = 0;
+        slot.embedded_texts = slot.embedded_tokens = slot.embed_requests = slot.embed_skipped = 0;
+        slot.last_success = slot.last_error_at = 0;
+        slot.last_error[0] = '\0';
+        slot.latencies = 0;
+        slot.stats_reset = GetCurrentTimestamp();
     });
 }
 
@@ -127,9 +106,7 @@ AUTOSYNC_SQL(autosync_resume)
 
 AUTOSYNC_SQL(autosync_stat_reset)
 {
-    const auto targets = operate::owned_targets(operate::optional_name(fcinfo, 0));
-    if (worker::shared_memory_available())
-        for (const auto &name : targets)
-            operate::reset(name);
+    for (const auto &name : operate::owned_targets(operate::optional_name(fcinfo, 0)))
+        operate::reset(name);
     PG_RETURN_VOID();
 }

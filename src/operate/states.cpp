@@ -3,7 +3,6 @@
 #include <map>
 
 #include "config/target.hpp"
-#include "operate/backlog.hpp"
 #include "outbox/identity.hpp"
 #include "pg/spi.hpp"
 
@@ -81,15 +80,19 @@ std::optional<worker::DatabaseSlot> own_slot()
 std::vector<State> load_states()
 {
     const auto identity = outbox::identity();
+    return load_states(identity ? backlogs(identity->id, config::target_names()) : Backlogs{});
+}
+
+std::vector<State> load_states(const Backlogs &waiting)
+{
+    const auto identity = outbox::identity();
     const bool adopted = identity && identity->adopted;
-    const auto names = config::target_names();
-    const auto waiting = identity ? backlogs(identity->id, names) : std::map<std::string, Backlog>{};
     const auto noted = identity ? load_noted(std::to_string(identity->id)) : std::map<std::string, Noted>{};
     const auto database = own_slot();
     const auto slots = worker::targets_of(MyDatabaseId);
 
     std::vector<State> states;
-    for (const auto &name : names) {
+    for (const auto &name : config::target_names()) {
         auto &state = states.emplace_back();
         state.target = name;
         state.kind = kind_of(name);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "operate/backlog.hpp"
 #include "pg/postgres.hpp"
 #include "worker/shared.hpp"
 
@@ -26,6 +27,8 @@ struct State {
 
 /// All targets by name. The current role must be the extension's owner.
 [[nodiscard]] std::vector<State> load_states();
+/// Likewise, where what lies in the log has been counted before.
+[[nodiscard]] std::vector<State> load_states(const Backlogs &waiting);
 
 /// As views name it.
 [[nodiscard]] const char *state_name(worker::TargetState state);

@@ -9,19 +9,16 @@ void note_behind(std::int64_t instance, const std::string &target, const std::ve
 {
     if (events.empty())
         return;
-    std::string list = "[";
-    for (const auto &event : events) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_exact(list, "source", std::to_string(event.source));
-        append_exact(list, "key", event.key);
-        append_exact(list, "event_id", event.event_id);
-        append_exact(list, "operation", event.operation);
-        append_exact(list, "payload", event.payload);
-        append_exact(list, "correlation_id", event.correlation_id);
-        append_exact(list, "origin", event.origin);
-        append_exact(list, "captured_at", std::to_string(event.captured_at));
-        list += "}";
-    }
+    const auto list = array_of(events, [](std::string &out, const Behind &event) {
+        append_exact(out, "source", std::to_string(event.source));
+        append_exact(out, "key", event.key);
+        append_exact(out, "event_id", event.event_id);
+        append_exact(out, "operation", event.operation);
+        append_exact(out, "payload", event.payload);
+        append_exact(out, "correlation_id", event.correlation_id);
+        append_exact(out, "origin", event.origin);
+        append_exact(out, "captured_at", std::to_string(event.captured_at));
+    });
     // After a crash the log is read again from before what was written down.
     pg::execute("INSERT INTO autosync.behind (instance, target, source, key, event_id, operation, payload, correlation_id, origin, created_at)"
                 " SELECT $1::int8, $2::name, e.source, e.key, e.event_id, e.operation, nullif(e.payload, ''), nullif(e.correlation_id, ''), nullif(e.origin, ''),"
@@ -31,7 +28,7 @@ void note_behind(std::int64_t instance, const std::string &target, const std::ve
                 " WHERE NOT EXISTS (SELECT FROM autosync.exceptions AS x WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = e.source"
                 " AND x.key = e.key AND x.event_id = e.event_id)"
                 " ORDER BY e.place ON CONFLICT DO NOTHING",
-                {std::to_string(instance), target, list + "]"});
+                {std::to_string(instance), target, list});
 }
 
 std::set<std::pair<Oid, std::string>> held_among(std::int64_t instance, const std::string &target, const std::set<std::pair<Oid, std::string>> &entities)
@@ -40,19 +37,16 @@ std::set<std::pair<Oid, std::string>> held_among(std::int64_t instance, const st
     const std::string id = std::to_string(instance);
     if (entities.empty() || !pg::execute_one("SELECT 1 FROM autosync.exceptions WHERE instance = $1::int8 AND target = $2::name LIMIT 1", {id, target}))
         return held;
-    std::string list = "[";
-    for (const auto &[source, key] : entities) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_exact(list, "source", std::to_string(source));
-        append_exact(list, "key", key);
-        list += "}";
-    }
+    const auto list = array_of(entities, [](std::string &out, const auto &entity) {
+        append_exact(out, "source", std::to_string(entity.first));
+        append_exact(out, "key", entity.second);
+    });
     for (const auto &row : pg::execute("SELECT e.source, e.key FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text)"
                                        " WHERE EXISTS (SELECT FROM autosync.exceptions AS x WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = e.source"
                                        " AND x.key = e.key AND x.status NOT IN ('EXPIRED', 'DISCARDED'))"
                                        " OR EXISTS (SELECT FROM autosync.behind AS b WHERE b.instance = $1::int8 AND b.target = $2::name AND b.source = e.source"
                                        " AND b.key = e.key)",
-                                       {id, target, list + "]"}))
+                                       {id, target, list}))
         held.emplace(static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""));
     return held;
 }

@@ -9,15 +9,11 @@ namespace {
 
 std::string list_of(const std::vector<Early> &entities)
 {
-    std::string list = "[";
-    for (const auto &entity : entities) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_field(list, "source", std::to_string(entity.source));
-        append_exact(list, "key", entity.key);
-        append_field(list, "operation", entity.made ? "delete" : "update"); // a deletion's mark removes what is not there, whatever the sync says of deletions
-        list += "}";
-    }
-    return list + "]";
+    return array_of(entities, [](std::string &out, const Early &entity) {
+        append_field(out, "source", std::to_string(entity.source));
+        append_exact(out, "key", entity.key);
+        append_field(out, "operation", entity.made ? "delete" : "update"); // a deletion's mark removes what is not there, whatever the sync says of deletions
+    });
 }
 
 } // namespace

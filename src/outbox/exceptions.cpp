@@ -12,9 +12,8 @@ namespace autosync::outbox {
 
 namespace {
 
-std::string to_json(const Refusal &refusal)
+void append(std::string &out, const Refusal &refusal)
 {
-    std::string out = "{";
     append_field(out, "source", std::to_string(refusal.source));
     append_exact(out, "key", refusal.key);
     append_exact(out, "event_id", refusal.event_id);
@@ -29,36 +28,28 @@ std::string to_json(const Refusal &refusal)
     append_exact(out, "payload", refusal.payload);
     append_exact(out, "correlation_id", refusal.correlation_id);
     append_exact(out, "origin", refusal.origin);
-    return out + "}";
 }
 
-std::string to_json(const Doubt &doubt)
+void append(std::string &out, const Doubt &doubt)
 {
-    std::string out = "{";
     append_field(out, "source", std::to_string(doubt.source));
     append_exact(out, "key", doubt.key);
     append_field(out, "operation", doubt.operation);
     append_field(out, "status", doubt.open ? "RETRYING" : "PENDING");
-    return out + "}";
 }
 
-std::string to_json(const Expired &expired)
+void append(std::string &out, const Expired &expired)
 {
-    std::string out = "{";
     append_field(out, "source", std::to_string(expired.source));
     append_exact(out, "key", expired.key);
     append_exact(out, "event_id", expired.event_id);
     append_field(out, "operation", expired.operation);
     append_field(out, "captured_at", std::to_string(expired.captured_at));
-    return out + "}";
 }
 
 template <typename Note> std::string list_of(const std::vector<Note> &notes)
 {
-    std::string list = "[";
-    for (const auto &note : notes)
-        list += (list.size() > 1 ? ", " : "") + to_json(note);
-    return list + "]";
+    return array_of(notes, [](std::string &out, const Note &note) { append(out, note); });
 }
 
 /// Of these entities, those whose rows another transaction has locked: retry() and discard() may be part of a long one.
@@ -190,16 +181,12 @@ std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, co
 
 std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
 {
-    std::string list = "[";
-    for (const auto &entity : entities) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_field(list, "source", std::to_string(entity.source));
-        append_exact(list, "key", entity.key);
-        append_exact(list, "event_id", entity.event_id);
-        append_field(list, "captured_at", std::to_string(entity.captured_at));
-        list += "}";
-    }
-    list += "]";
+    auto list = array_of(entities, [](std::string &out, const Arrived &entity) {
+        append_field(out, "source", std::to_string(entity.source));
+        append_exact(out, "key", entity.key);
+        append_exact(out, "event_id", entity.event_id);
+        append_field(out, "captured_at", std::to_string(entity.captured_at));
+    });
     // An event id begins with its transaction: what a transaction marks by hand goes before what it changes.
     const auto gone =
         pg::execute("DELETE FROM autosync.exceptions AS x USING (SELECT m.source, m.key FROM autosync.exceptions AS m"
@@ -264,6 +251,14 @@ void postpone(std::int64_t instance, const std::string &target, Oid source, std:
                 " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND status IN ('PENDING', 'RETRYING')"
                 " AND coalesce(next_attempt_at, '-infinity') <= clock_timestamp() FOR UPDATE SKIP LOCKED))",
                 {std::to_string(instance), target, std::to_string(source), std::to_string(delay.count())});
+}
+
+void retry_refused(std::int64_t instance, const std::string &target, Oid source)
+{
+    pg::execute("UPDATE autosync.exceptions SET status = 'RETRYING', attempts = 0, next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()"
+                " WHERE ctid = ANY (ARRAY(SELECT ctid FROM autosync.exceptions"
+                " WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND status = 'FAILED' FOR UPDATE SKIP LOCKED))",
+                {std::to_string(instance), target, std::to_string(source)});
 }
 
 bool hurry_what_lies_ahead(std::int64_t instance, std::chrono::milliseconds noticeable)

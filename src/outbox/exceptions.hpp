@@ -84,6 +84,9 @@ struct Expired {
 [[nodiscard]] std::vector<std::string> expire_marks(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds ttl);
 /// To be tried later, without counting an attempt.
 void postpone(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds delay);
+/// All rows of the table have been taken away: what was refused of them is tried again, and is over where the row is still gone. What another
+/// transaction is deciding on stays as it is.
+void retry_refused(std::int64_t instance, const std::string &target, Oid source);
 /// What was noted by a clock that has been set back since, by more than `noticeable`, is tried now; whether there was any. In a transaction of its own.
 [[nodiscard]] bool hurry_what_lies_ahead(std::int64_t instance, std::chrono::milliseconds noticeable);
 

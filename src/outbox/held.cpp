@@ -7,16 +7,14 @@ namespace autosync::outbox {
 
 namespace {
 
-std::string to_json(const HeldBack &change)
+void append(std::string &out, const HeldBack &change)
 {
-    std::string out = "{";
     append_field(out, "source", std::to_string(change.source));
     append_exact(out, "key", change.key);
     append_exact(out, "event_id", change.event_id);
     append_field(out, "operation", change.operation);
     append_field(out, "captured_at", std::to_string(change.captured_at));
     append_field(out, "gather", std::to_string(change.gather.count()));
-    return out + "}";
 }
 
 constexpr const char *statement =
@@ -44,15 +42,13 @@ std::set<Oid> note_held(std::int64_t instance, const std::string &target, const 
     std::set<Oid> undecided;
     if (changes.empty())
         return undecided;
-    std::string list = "[";
+    const auto list = array_of(changes, append);
     std::set<std::pair<Oid, std::string>> open;
-    for (const auto &change : changes) {
-        list += (list.size() > 1 ? ", " : "") + to_json(change);
+    for (const auto &change : changes)
         open.emplace(change.source, change.key);
-    }
     try {
         pg::subtransaction([&] {
-            for (const auto &row : pg::execute(statement, {std::to_string(instance), target, list + "]"}))
+            for (const auto &row : pg::execute(statement, {std::to_string(instance), target, list}))
                 open.erase({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or("")});
         });
     } catch (const pg::Error &error) {

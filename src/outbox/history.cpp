@@ -200,18 +200,14 @@ void erase_history(std::int64_t instance, const std::string &target, Oid source,
 
 std::string to_json(const std::vector<Ended> &events)
 {
-    std::string list = "[";
-    for (const auto &event : events) {
-        list += list.size() > 1 ? ", {" : "{";
-        append_exact(list, "source", std::to_string(event.source));
-        append_exact(list, "event_id", event.event_id);
-        append_exact(list, "operation", event.operation);
-        append_exact(list, "correlation_id", event.correlation_id);
-        append_exact(list, "origin", event.origin);
-        append_exact(list, "created_at", std::to_string(event.created_at));
-        list += "}";
-    }
-    return list + "]";
+    return array_of(events, [](std::string &out, const Ended &event) {
+        append_exact(out, "source", std::to_string(event.source));
+        append_exact(out, "event_id", event.event_id);
+        append_exact(out, "operation", event.operation);
+        append_exact(out, "correlation_id", event.correlation_id);
+        append_exact(out, "origin", event.origin);
+        append_exact(out, "created_at", std::to_string(event.created_at));
+    });
 }
 
 std::vector<Ended> events_of(const std::string &json)

@@ -226,16 +226,16 @@ bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std
     return !stopped;
 }
 
-bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::function<bool(Position, std::string_view)> &visit)
+bool scan_pending(std::int64_t instance, const Cursor &cursor, const Horizon &upto, std::optional<Position> after,
+                  const std::function<bool(Position, std::string_view)> &visit)
 {
-    const Horizon now = current_horizon();
     const auto beyond_stretch = [&](Position at, std::string_view bytes) {
         // Inside the stretch under way everything up to the position is done.
         if (cursor.upto && cursor.position && cursor.upto->sees(at.xid) && at <= *cursor.position)
             return true;
         return visit(at, bytes);
     };
-    return scan(instance, cursor.passed, now, std::nullopt, beyond_stretch);
+    return scan(instance, cursor.passed, upto, after, beyond_stretch);
 }
 
 void rotate(std::int64_t instance, const std::vector<Cursor> &cursors, const std::function<bool()> &complete)

@@ -23,8 +23,9 @@ namespace autosync::outbox {
 bool scan(std::int64_t instance, const Horizon &passed, const Horizon &upto, std::optional<Position> after,
           const std::function<bool(Position, std::string_view)> &visit);
 
-/// Chunks that a cursor has not passed yet, as of the active snapshot.
-bool scan_pending(std::int64_t instance, const Cursor &cursor, const std::function<bool(Position, std::string_view)> &visit);
+/// Likewise the chunks that a cursor has not passed yet.
+bool scan_pending(std::int64_t instance, const Cursor &cursor, const Horizon &upto, std::optional<Position> after,
+                  const std::function<bool(Position, std::string_view)> &visit);
 
 /// Empties the logs that every cursor has passed, and lets writers go on in another when the current one has grown.
 /// In transactions of its own; gives up where it would be in the way. `complete`, asked under the lock on a log: are these all cursors?

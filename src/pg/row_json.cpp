@@ -11,113 +11,6 @@ namespace {
 
 using Way = JsonForm::Way;
 
-constexpr int deepest = 32; // of types within types; what lies below is written as text
-
-/// What a type is, as the catalogs say.
-struct Facts {
-    Oid base;
-    Oid element; ///< of an array
-    Oid output;
-    bool composite;
-    int16 length;
-    bool by_value;
-    char alignment;
-};
-
-Facts facts_of(Oid type)
-{
-    return call([type] {
-        Facts facts{};
-        facts.base = getBaseType(type);
-        facts.element = get_element_type(facts.base);
-        facts.composite = get_typtype(facts.base) == TYPTYPE_COMPOSITE;
-        if (OidIsValid(facts.element))
-            get_typlenbyvalalign(facts.element, &facts.length, &facts.by_value, &facts.alignment);
-        bool varlena = false;
-        getTypeOutputInfo(facts.base, &facts.output, &varlena);
-        return facts;
-    });
-}
-
-Way way_of(const Canonical &canonical)
-{
-    using Form = Canonical::Form;
-    switch (canonical.form()) {
-    case Form::int2:
-    case Form::int4:
-    case Form::int8:
-    case Form::oid:
-    case Form::float4:
-    case Form::float8:
-    case Form::numeric:
-        return Way::number;
-    case Form::boolean:
-        return Way::boolean;
-    case Form::text:
-        return Way::text;
-    case Form::date:
-    case Form::time:
-    case Form::timetz:
-    case Form::timestamp:
-    case Form::timestamptz:
-    case Form::uuid:
-        return Way::plain;
-    default:
-        return canonical.base() == JSONOID ? Way::json : canonical.base() == JSONBOID ? Way::jsonb : Way::output;
-    }
-}
-
-/// What is found on the way down: needs the settings pinned, may raise.
-struct Needs {
-    bool pinned = false;
-    bool risky = false;
-};
-
-std::string quoted(const char *name)
-{
-    std::string text;
-    mapping::json::append_string(text, name);
-    return text;
-}
-
-JsonForm form_of(Oid type, int depth, Needs &needs);
-
-void add_columns(JsonForm &form, Oid type, int depth, Needs &needs)
-{
-    const TupleDesc shape = call([type] { return lookup_rowtype_tupdesc(type, -1); });
-    for (int i = 0; i < shape->natts; ++i) {
-        const auto *const column = TupleDescAttr(shape, i);
-        form.names.push_back(column->attisdropped ? std::string{} : quoted(NameStr(column->attname)));
-        form.parts.push_back(column->attisdropped ? JsonForm{} : form_of(column->atttypid, depth + 1, needs));
-    }
-    call([shape] { ReleaseTupleDesc(shape); });
-}
-
-JsonForm form_of(Oid type, int depth, Needs &needs)
-{
-    const Facts facts = facts_of(type);
-    JsonForm form;
-    form.type = facts.base;
-    Canonical *const canonical = &form.canonical;
-    call([canonical, type] { *canonical = Canonical{type}; });
-    form.way = way_of(form.canonical);
-    if (depth < deepest && OidIsValid(facts.element)) {
-        form.way = Way::list;
-        form.type = facts.element;
-        form.length = facts.length;
-        form.by_value = facts.by_value;
-        form.alignment = facts.alignment;
-        form.parts.push_back(form_of(facts.element, depth + 1, needs));
-    } else if (depth < deepest && facts.composite) {
-        form.way = Way::composite;
-        add_columns(form, facts.base, depth, needs);
-    } else if (form.canonical.form() == Canonical::Form::other) {
-        needs.pinned = true;
-        needs.risky = needs.risky || facts.output >= FirstNormalObjectId || facts.base >= FirstNormalObjectId; // or of a range's bounds
-    }
-    return form;
-}
-
 StringInfo scratch()
 {
     static StringInfo buffer = nullptr;
@@ -333,7 +226,7 @@ private:
 
 RowJson::RowJson(TupleDesc shape, std::string_view used)
 {
-    Needs needs;
+    JsonNeeds needs;
     row_.way = Way::composite;
     for (int i = 0; i < shape->natts; ++i) {
         const auto *const column = TupleDescAttr(shape, i);
@@ -341,8 +234,8 @@ RowJson::RowJson(TupleDesc shape, std::string_view used)
         if (column->attisdropped || bit / 8 >= used.size() || (static_cast<unsigned char>(used[bit / 8]) >> (bit % 8) & 1U) == 0)
             continue;
         numbers_.push_back(column->attnum);
-        row_.names.push_back(quoted(NameStr(column->attname)));
-        row_.parts.push_back(form_of(column->atttypid, 0, needs));
+        row_.names.push_back(member_name(NameStr(column->attname)));
+        row_.parts.push_back(form_of(column->atttypid, needs));
     }
     pinned_ = needs.pinned;
     risky_ = needs.risky;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "outbox/exceptions.hpp"
 #include "outbox/history.hpp"
 #include "pg/spi.hpp"
 #include "worker/debounce.hpp"
@@ -28,8 +29,10 @@ void request_jobs(std::int64_t instance, const std::string &target, Round &round
             round.lagging[origin] = being_decided;
         }
     };
-    for (const Oid table : round.truncated)
+    for (const Oid table : round.truncated) {
         request(table, "sweep", "TRUNCATE", table);
+        outbox::retry_refused(instance, target, table); // the sweep looks at what the target has, and it has refused these
+    }
     for (const auto &[child, parent] : round.dependents)
         request(child, "backfill", "the key of a parent has changed", parent);
 }

@@ -3,6 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+
+#include "operate/backlog.hpp"
 
 namespace autosync::worker {
 
@@ -10,12 +13,22 @@ class Census final {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// Counts when it is due and something may have changed. `looks`: how often the worker has looked at the outbox. Opens a transaction.
-    void take(Clock::time_point now, std::uint64_t looks);
+    /// Measures the pace each second, and counts when it is due and something may have changed: a piece at a time, so that a long log keeps nobody
+    /// waiting. `looks`: how often the worker has looked at the outbox. When it goes on with what it has begun; nullopt: it has not. Opens transactions.
+    std::optional<Clock::time_point> take(std::int64_t instance, Clock::time_point now, std::uint64_t looks);
 
 private:
     void measure_pace(Clock::time_point now);
+    void begin(std::int64_t instance);
+    void go_on();
+    void publish();
 
+    struct Count {
+        operate::Walk walk;
+        TimestampTz began;
+        operate::Backlogs found{};
+    };
+    std::optional<Count> count_; ///< under way
     Clock::time_point due_{};
     Clock::time_point paced_at_{};
     std::uint64_t looks_ = 0;

@@ -70,6 +70,7 @@ struct Engine::State {
         }
         if (desk == nullptr || desk->instance != identity->id) {
             runners.clear();
+            census = {};
             desk = std::make_unique<Desk>(identity->id, client);
             load();
         }
@@ -176,7 +177,6 @@ struct Engine::State {
             if (agenda[name].has_exceptions && expires(destination))
                 (void) expire_marks(desk->instance, destination);
         alarm.look(desk->instance, desk->catalog, now);
-        census.take(now, looks);
         outbox::turn_history(desk->instance);
         // A target that we do not know yet may have events in a log that all others have passed.
         outbox::rotate(desk->instance, cursors, [] { return !Catalog::stale() && !Catalog::suspect(); });
@@ -264,6 +264,8 @@ milliseconds Engine::turn(bool woken)
         return runner == state.runners.end() ? nullptr : &runner->second.cursors();
     });
     state.keep_house(now);
+    if (const auto next = state.census.take(state.desk->instance, now, state.looks))
+        patience = std::min(patience, std::chrono::ceil<milliseconds>(*next - now));
     if (Catalog::stale() || Catalog::suspect()) {
         state.look_again = true;
         patience = Catalog::stale() ? milliseconds{0} : std::min(patience, reload_pause);

@@ -13,19 +13,6 @@ namespace {
 
 using State = delivery::Result::State;
 
-/// Changes the target's slot under its lock; nothing when there is no room for it.
-template <typename Change>
-void change_slot(const std::string &target, Change &&change)
-{
-    if (!shared_memory_available())
-        return;
-    TargetSlot *const slot = target_slot(MyDatabaseId, target.c_str());
-    if (slot == nullptr)
-        return;
-    const Locked locked{LW_EXCLUSIVE};
-    change(*slot);
-}
-
 TimestampTz after(std::chrono::milliseconds delay)
 {
     return delay.count() == 0 ? 0 : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay.count());

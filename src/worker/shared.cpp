@@ -118,8 +118,6 @@ bool shared_memory_available() { return memory != nullptr; }
 
 Shared *shared() noexcept { return memory; }
 
-LWLock *slot_lock() { return memory->lock; }
-
 Locked::Locked(LWLockMode mode) noexcept { LWLockAcquire(memory->lock, mode); }
 
 Locked::~Locked() { LWLockRelease(memory->lock); }

@@ -98,9 +98,20 @@ public:
 [[nodiscard]] std::vector<TargetSlot> targets_of(Oid database);
 [[nodiscard]] std::vector<TargetSlot> all_targets();
 
-/// For the worker: the target's slot (made when missing; nullptr when all are taken), to be written under Locked{LW_EXCLUSIVE}.
+/// The target's slot (made when missing; nullptr when all are taken), to be written under Locked{LW_EXCLUSIVE}.
 [[nodiscard]] TargetSlot *target_slot(Oid database, const char *name);
+/// Changes the slot of a target of this database under its lock; nothing when there is no room for it, or no shared memory.
+template <typename Change>
+void change_slot(const std::string &target, Change &&change)
+{
+    if (!shared_memory_available())
+        return;
+    TargetSlot *const slot = target_slot(MyDatabaseId, target.c_str());
+    if (slot == nullptr)
+        return;
+    const Locked locked{LW_EXCLUSIVE};
+    change(*slot);
+}
 void forget_targets(Oid database, const std::vector<std::string> &except);
-[[nodiscard]] LWLock *slot_lock(); ///< what Locked takes
 
 } // namespace autosync::worker

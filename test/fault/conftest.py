@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-from servers import Database, Server  # noqa: E402
+from servers import Server, database_of  # noqa: E402
 from graph import Graph  # noqa: E402
 from oracle import TABLE  # noqa: E402
 
@@ -46,14 +46,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def database(server, request):
-    server.start()
-    database = Database(server, request.module.__name__.split(".")[-1])
-    yield database
-    if database.connection is not None:
-        database.connection.close()
-    server.start()
-    with server.connect("postgres").cursor() as cursor:
-        cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % database.name)
+    yield from database_of(server, request)
 
 
 @pytest.fixture(scope="module")

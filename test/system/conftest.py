@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from servers import ROOT, Database, Server, script, settings
+from servers import ROOT, Server, database_of, script, settings
 
 from neo4j_client import Neo4j
 from parts import Embedder, Qdrant, folders
@@ -94,14 +94,7 @@ def proxy(pds):
 
 @pytest.fixture(scope="module")
 def database(server, request):
-    server.start()  # a test that killed it may have failed before it brought it back
-    database = Database(server, request.module.__name__.split(".")[-1])
-    yield database
-    if database.connection is not None:
-        database.connection.close()
-    server.start()
-    with server.connect("postgres").cursor() as cursor:
-        cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % database.name)
+    yield from database_of(server, request)
 
 
 @pytest.fixture(scope="module")

@@ -126,3 +126,15 @@ class Database:
         failed = self.execute("SELECT row_to_json(f)::text FROM autosync.failed_events f LIMIT 5")
         progress = self.execute("SELECT row_to_json(p)::text FROM autosync.stat_progress p")
         pytest.fail("not delivered within %d s\nstat_targets: %s\nfailed_events: %s\nstat_progress: %s" % (timeout, state, failed, progress))
+
+
+def database_of(server, request):
+    """For a fixture: a database with autosync for one module of tests."""
+    server.start()  # a test that killed it may have failed before it brought it back
+    database = Database(server, request.module.__name__.split(".")[-1])
+    yield database
+    if database.connection is not None:
+        database.connection.close()
+    server.start()
+    with server.connect("postgres").cursor() as cursor:
+        cursor.execute('DROP DATABASE "%s" WITH (FORCE)' % database.name)
