@@ -13,7 +13,7 @@
 namespace autosync::worker {
 
 /// Of what a session is told when its target is in such trouble.
-[[nodiscard]] int sqlstate_of(targets::Outcome outcome, bool timed_out = false);
+[[nodiscard]] int sqlstate_of(targets::Outcome outcome, bool timed_out);
 
 class EarlySends final {
 public:

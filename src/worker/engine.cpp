@@ -15,6 +15,7 @@
 #include "worker/alarm.hpp"
 #include "worker/census.hpp"
 #include "worker/ddl.hpp"
+#include "worker/early_rows.hpp"
 #include "worker/expiry.hpp"
 #include "worker/handover.hpp"
 #include "worker/runner.hpp"
@@ -186,6 +187,22 @@ struct Engine::State {
         }
     }
 
+    /// What has been handed over, by sessions that may have declared its sync a moment before.
+    std::vector<Offer> take_offers()
+    {
+        auto offers = worker::take_offers();
+        if (offers.empty())
+            return offers;
+        pg::transaction([] {}); // with its begin it hears of that
+        const auto is_new = [this](const Offer &offer) {
+            const auto *const destination = desk->catalog.find(offer.target);
+            return destination == nullptr || std::ranges::any_of(unpack_early(offer.bytes), [&](const EarlyTable &it) { return destination->find(it.table) == nullptr; });
+        };
+        if (Catalog::stale() || (Catalog::suspect() && std::ranges::any_of(offers, is_new)))
+            load();
+        return offers;
+    }
+
     milliseconds run(const std::string &name, Runner &runner, Clock::time_point now, bool look)
     {
         if (const auto broken = broken_until.find(name); broken != broken_until.end() && now < broken->second)
@@ -236,7 +253,7 @@ milliseconds Engine::turn(bool woken)
         state.next_look = now + poll;
     }
     state.hand_out_answers(now);
-    for (auto &offer : take_offers()) {
+    for (auto &offer : state.take_offers()) {
         const auto runner = state.runners.find(offer.target);
         if (runner == state.runners.end())
             answer(offer, verdict(Verdict::Kind::declined, 0, "")); // declared by the transaction itself

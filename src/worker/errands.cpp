@@ -232,7 +232,8 @@ void Runner::errand_answered(const http::Response &response, TimePoint now)
             note_problem(desk_.instance, target_, errand.declared->sync.table, verdict.message);
             errand.declared->prepared = true;           // until it is declared anew
         } else {
-            trouble({verdict.outcome == Outcome::refused ? Outcome::unreachable : verdict.outcome, verdict.message, verdict.retry_after}, now);
+            trouble({verdict.outcome == Outcome::refused ? Outcome::unreachable : verdict.outcome, verdict.message, verdict.retry_after}, now,
+                    response.failure == http::Response::Failure::timeout);
         }
         errand_.reset();
         go_on_ = true;

@@ -200,7 +200,7 @@ void Runner::account(const Flight &flight, const Round &round, TimePoint now)
                 now_declared->prepared = false;
     }
     if (flight.delivery->trouble())
-        trouble(*flight.delivery->trouble(), now);
+        trouble(*flight.delivery->trouble(), now, flight.timed_out);
     else
         success();
 }

@@ -147,7 +147,7 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
         if (now < breaker_.open_until() && take_hurry(target_))
             breaker_.reset();
         if (now < breaker_.open_until()) {
-            early_.refuse(trouble_ ? sqlstate_of(trouble_->outcome) : ERRCODE_CONNECTION_FAILURE, trouble_ ? trouble_->message : "the target is given a rest");
+            early_.refuse(trouble_ ? sqlstate_of(trouble_->outcome, timed_out_) : ERRCODE_CONNECTION_FAILURE, trouble_ ? trouble_->message : "the target is given a rest");
             expire_held_up(now);
             record();
             return until(breaker_.open_until(), now);
@@ -247,10 +247,11 @@ Runner::Step Runner::do_due(const Destination &to)
     return round.items.empty() ? Step::nothing : begin(std::move(round));
 }
 
-void Runner::trouble(const delivery::Trouble &trouble, TimePoint now)
+void Runner::trouble(const delivery::Trouble &trouble, TimePoint now, bool timed_out)
 {
     const bool fresh = !trouble_ || trouble_->outcome != trouble.outcome;
     trouble_ = trouble;
+    timed_out_ = timed_out;
     breaker_.failed(now, trouble.retry_after);
     note_trouble(target_, trouble, until(breaker_.open_until(), now));
     if (destination() != nullptr && trouble.outcome != Outcome::throttled)

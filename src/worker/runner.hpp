@@ -109,7 +109,7 @@ private:
     Step run(Errand errand);
     void ask(http::Request request);
     void errand_answered(const http::Response &response, TimePoint now);
-    void trouble(const delivery::Trouble &trouble, TimePoint now);
+    void trouble(const delivery::Trouble &trouble, TimePoint now, bool timed_out = false);
     void success();
     void publish_state(TimePoint now);
 
@@ -147,6 +147,7 @@ private:
     bool go_on_ = false; ///< an errand is done: whatever waited for it comes next
     bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
     std::array<Work, 4> line_{Work::apart, Work::log, Work::due, Work::job};
+    bool timed_out_ = false; ///< what the trouble is: no answer in time
     bool paused_ = false;
     bool unrecorded_ = false; ///< the main cursor is ahead of its record
     std::vector<outbox::Ended> carried_; ///< events over since that record

@@ -1,5 +1,6 @@
 """delivery = sync: what is written is at the target before the transaction commits, and goes from there when it does not."""
 import contextlib
+import http.server
 import os
 import signal
 import socket
@@ -156,6 +157,80 @@ def test_a_target_that_is_down(orders, graph):
     error, notices = Session(orders).end()
     assert error is None and 'could not deliver to target "graph" before the commit' in notices[-1]
     orders.execute("ALTER SERVER graph OPTIONS (SET url '%s')" % graph.url)
+    orders.wait_delivered()
+    assert statuses(graph) == EARLY
+
+
+@contextlib.contextmanager
+def saying(status):
+    """A server that has one answer to everything."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.send_header("Retry-After", "3600")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "http://127.0.0.1:%d" % server.server_port
+    server.shutdown()
+
+
+@pytest.mark.parametrize("name, place, sqlstate, state", [
+    ("throttled", lambda: saying(429), "53400", "backing_off"),
+    ("unauthorized", lambda: saying(401), "28000", "unauthorized"),
+    ("timed_out", silence, "57014", "unreachable")])
+def test_why_it_was_not_delivered_is_the_state_of_the_error(database, name, place, sqlstate, state):
+    with place() as url:
+        database.execute("CREATE SERVER %s FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url '%s', request_timeout '200ms')" % (name, url))
+        database.execute("CREATE USER MAPPING FOR PUBLIC SERVER %s OPTIONS (username 'a', password 'b'); SELECT autosync.adopt_database()" % name)
+        database.execute("CREATE TABLE sent_%s (id int PRIMARY KEY); SELECT autosync.add_sync('sent_%s', '%s', '{\"delivery\": \"sync\"}', backfill => false)" % (name, name, name))
+        with contextlib.closing(database.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SET autosync.fail_silently = off")
+            with pytest.raises(psycopg2.Error) as error:
+                cursor.execute("INSERT INTO sent_%s VALUES (1)" % name)
+            assert error.value.pgcode == sqlstate, error.value
+            assert "rolled back" in error.value.diag.message_detail
+            cursor.execute("SET autosync.fail_silently = on; INSERT INTO sent_%s VALUES (2)" % name)
+            assert 'could not deliver to target "%s" before the commit' % name in connection.notices[-1]
+            cursor.execute("SELECT array_agg(id) FROM sent_%s" % name)
+            assert cursor.fetchone() == ([2],)
+        until(lambda: database.value("SELECT state FROM autosync.stat_targets WHERE target = %s", name), state)
+        assert database.value("SELECT count(*) FROM autosync.event_log WHERE target = %s AND status IN ('PENDING', 'RETRYING') AND entity_id = '2'", name) == 1, "nothing of it is lost"
+        database.execute("DROP SERVER %s CASCADE; DROP TABLE sent_%s" % (name, name))
+
+
+def test_what_neo4j_refuses(orders, graph, cypher):
+    """Neo4j forbids what a constraint of its own does not allow. A sync counts its own attempts, also after an early send."""
+    cypher("CREATE CONSTRAINT one_of_a_kind FOR (n:Kind) REQUIRE n.name IS UNIQUE")
+    orders.execute("""CREATE TABLE kinds (id int PRIMARY KEY, name text);
+        SELECT autosync.add_sync('kinds', 'graph', '{"label": "Kind", "delivery": "sync", "max_attempts": 2, "retry_initial_delay": "10ms", "retry_max_delay": "10ms"}');
+        INSERT INTO kinds VALUES (1, 'a')""")
+    with pytest.raises(psycopg2.Error) as error:
+        orders.execute("SET autosync.fail_silently = off; INSERT INTO kinds VALUES (2, 'a')")
+    assert error.value.pgcode == "HV000" and "ConstraintValidationFailed" in str(error.value), error.value
+    assert orders.execute("SELECT * FROM kinds") == [(1, "a")]
+    orders.execute("RESET autosync.fail_silently; INSERT INTO kinds VALUES (3, 'a')")
+    assert "ConstraintValidationFailed" in orders.connection.notices[-1]
+    assert not orders.value("SELECT autosync.wait_delivered('graph')")
+    assert orders.execute("SELECT source, entity_id, attempts FROM autosync.failed_events") == [("public.kinds", "3", 2)]
+    orders.execute("UPDATE kinds SET name = 'b' WHERE id = 3; SELECT autosync.retry()")
+    orders.wait_delivered()
+    assert cypher("MATCH (n:Kind) RETURN n.id, n.name ORDER BY n.id") == [[1, "a"], [3, "b"]]
+
+
+def test_what_is_prepared_is_not_sent_before_it_is_committed(orders, graph):
+    orders.execute("UPDATE orders SET status = 'open' WHERE id = 1; DELETE FROM orders WHERE id = 9")
+    assert statuses(graph) == BEFORE
+    orders.execute("BEGIN; UPDATE orders SET status = 'early' WHERE id = 1; INSERT INTO orders VALUES (9, 'early'); PREPARE TRANSACTION 'later'")
+    orders.wait_delivered()
+    assert statuses(graph) == BEFORE
+    orders.execute("COMMIT PREPARED 'later'")
     orders.wait_delivered()
     assert statuses(graph) == EARLY
 
