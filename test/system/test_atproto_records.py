@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 
 from test_atproto import wait_for
+from test_options import Listener
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
@@ -44,8 +45,9 @@ def test_what_somebody_else_has_made_of_a_record_stays_where_the_target_wins(soc
     with pytest.raises(psycopg2.Error, match="conflict"):
         social.execute("CREATE TABLE refused (id int PRIMARY KEY, did text); SELECT autosync.add_sync('refused', 'social', '{\"collection\": \"com.example.x\", \"conflict\": \"merge\"}')")
     social.execute("CREATE TABLE notes (id int PRIMARY KEY, did text, text text, uri text)")
-    social.execute("""SELECT autosync.add_sync('notes', 'social', '{"collection": "%s", "rkey": "key", "conflict": "Target_Wins", "columns": ["did", "text"], "uri_column": "uri"}')""" % nsid)
+    social.execute("""SELECT autosync.add_sync('notes', 'social', '{"collection": "%s", "rkey": "key", "conflict": "Target_Wins", "notify": true, "columns": ["did", "text"], "uri_column": "uri"}')""" % nsid)
     pds.ask("com.atproto.repo.createRecord", {"repo": mine, "collection": nsid, "rkey": "9", "record": {"$type": nsid, "text": "was there first"}}, token=tokens[mine])
+    listener = Listener(social)
     social.execute("INSERT INTO notes SELECT i, %s, 'row' FROM generate_series(1, 9) i", mine)
     arrived(social)
     assert texts(pds, mine, nsid) == {**{str(i): "row" for i in range(1, 9)}, "9": "was there first"}
@@ -60,6 +62,11 @@ def test_what_somebody_else_has_made_of_a_record_stays_where_the_target_wins(soc
     assert social.value("SELECT count(*) FROM autosync.exceptions") == 0, "that is completed"
     assert social.value("SELECT autosync.atp_cid('notes', '1')") == pds.records(mine, nsid)["1"][0]
     assert not social.value("SELECT autosync.has_atp_record('notes', '5')") and social.value("SELECT uri FROM notes WHERE id = 5") is None
+    told = listener.heard(14)  # once each
+    assert sorted((event["event"], event["key"]) for event in told) == sorted(
+        [("conflict_detected", key) for key in "1259"] + [("record_published", key) for key in "123456786"] + [("record_unpublished", "7")])
+    conflicts = {event["key"]: event for event in told if event["event"] == "conflict_detected"}
+    assert conflicts["1"] == {"event": "conflict_detected", "target": "social", "source": "public.notes", "key": "1", "did": mine, "uri": "at://%s/%s/1" % (mine, nsid)}
     # It stays so, whatever asks; what was not touched goes on.
     social.execute("UPDATE notes SET text = 'newest' WHERE id IN (1, 6); SELECT autosync.publish('notes', '1'); SELECT autosync.backfill('notes', 'social')")
     arrived(social)

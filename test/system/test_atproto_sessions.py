@@ -1,15 +1,14 @@
 """Whose session, at which server: accounts that move, are deactivated or taken down, sessions of OAuth, what waits and is tried again; against a real PDS."""
 import base64
-import http.server
 import json
 import os
-import threading
 import time
 import urllib.request
 
 import psycopg2
 import pytest
 
+from did_web import Host
 from servers import script, settings
 from oauth import Client
 from pds import Pds, Proxy
@@ -147,30 +146,28 @@ def test_an_account_that_moves_is_followed(people, home):
     other.close()
 
 
-def test_a_did_of_a_host_is_found_there(people, home):
-    document = {}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200 if self.path == "/.well-known/did.json" else 404)
-            self.end_headers()
-            self.wfile.write(json.dumps(document).encode())
-
-        def log_message(self, *_):
-            pass
-
-    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=host.serve_forever, daemon=True).start()
-    did = "did:web:localhost%%3A%d" % host.server_port
-    document.update(id=did, service=[{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": home.url}])
-    people.execute("SELECT autosync.atp_set_session(%s, 'people', 'a.b.c', 'd.e.f')", did)
-    assert state(people, did)[:2] == ("active", home.url)
-    document["id"] = "did:web:else.example.com"
+def test_an_account_whose_did_is_its_host_s_delivers(people, home, tmp_path):
+    """did:web: its server is found by the document that the host has."""
+    host = Host()
+    session = host.account(home, "weber.test", tmp_path)
+    before = host.asked
+    people.execute("INSERT INTO notes VALUES (50, %s, 'waits')", host.did)
+    wait_for(lambda: pending(people, host.did) == 1)
+    people.execute("SELECT autosync.atp_set_session(%s, 'people', %s, %s)", host.did, session["accessJwt"], session["refreshJwt"])
+    assert host.asked > before and state(people, host.did)[:2] == ("active", home.url.replace("127.0.0.1", "localhost"))
+    people.wait_delivered("people", 30)
+    people.execute("INSERT INTO notes VALUES (51, %s, 'second'); UPDATE notes SET text = 'first' WHERE id = 50", host.did)
+    people.wait_delivered("people", 30)
+    assert texts(home, host.did) == {"50": "first", "51": "second"}
+    assert people.value("SELECT autosync.atp_uri('notes', '50')") == "at://%s/%s/50" % (host.did, NOTE)
+    people.execute("DELETE FROM notes WHERE id IN (50, 51)")
+    people.wait_delivered("people", 30)
+    assert texts(home, host.did) == {}
+    host.document["id"] = "did:web:else.example.com"
     with pytest.raises(psycopg2.Error, match="names no PDS"):
-        people.execute("SELECT autosync.atp_set_session(%s, 'people', 'a.b.c', 'd.e.f')", did)
-    people.execute("SELECT autosync.atp_logout(%s)", did)
-    host.shutdown()
-    host.server_close()
+        people.execute("SELECT autosync.atp_set_session(%s, 'people', 'a.b.c', 'd.e.f')", host.did)
+    people.execute("SELECT autosync.atp_logout(%s)", host.did)
+    host.close()
 
 
 def test_what_became_of_an_account_is_its_state_and_passes(people, home):
