@@ -7,6 +7,7 @@
 #include "outbox/identity.hpp"
 #include "outbox/logs.hpp"
 #include "pg/bridge.hpp"
+#include "pg/toast.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::outbox {
@@ -61,6 +62,18 @@ HeapTuple form(std::int64_t instance, std::uint64_t xid, std::int32_t seq, const
     return tuple;
 }
 
+/// PostgreSQL has a snapshot active where rows go out of line; at the end of a transaction there is none any more. A build with assertions asks for it
+/// with every row of a table that can have such rows.
+bool lacks_snapshot(Size length)
+{
+#ifdef USE_ASSERT_CHECKING
+    constexpr Size in_line = 0;
+#else
+    constexpr Size in_line = TOAST_TUPLE_THRESHOLD;
+#endif
+    return length > in_line && !ActiveSnapshotSet();
+}
+
 /// Is this the last page of the entries? One just made may not be a page yet.
 bool is_end(Relation index, BlockNumber block)
 {
@@ -95,7 +108,12 @@ void insert(Oid log, std::int64_t instance, std::int32_t seq, const char *data, 
     Relation const relation = table_open(log, NoLock);
     const FullTransactionId xid = GetTopFullTransactionId();
     HeapTuple const tuple = form(instance, U64FromFullTransactionId(xid), seq, data, size);
+    const bool snapshot = lacks_snapshot(tuple->t_len);
+    if (snapshot)
+        PushActiveSnapshot(GetTransactionSnapshot());
     heap_insert(relation, tuple, GetCurrentCommandId(true), TABLE_INSERT_NO_LOGICAL, nullptr);
+    if (snapshot)
+        PopActiveSnapshot();
 
     Datum values[] = {FullTransactionIdGetDatum(xid), Int32GetDatum(seq), Int64GetDatum(instance)}; // what the log's index is made of
     bool nulls[] = {false, false, false};

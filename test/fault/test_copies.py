@@ -9,7 +9,7 @@ import pytest
 
 from graph import Graph
 from oracle import TABLE, differences
-from servers import Database, script
+from servers import Database, preload, script
 
 
 def until(condition, message, timeout=60):
@@ -102,7 +102,7 @@ class Standby:
         self.port = str(int(server.environment["PGPORT"]) + 1)
         shutil.rmtree(self.folder, ignore_errors=True)
         run("pg_basebackup", "-D", self.folder, "-R", "-X", "stream", "-c", "fast")
-        run("pg_ctl", "-D", self.folder, "-l", str(self.folder) + ".log", "-o", "-p %s -k %s" % (self.port, server.environment["PGHOST"]), "-w", "start")
+        run("env", "LD_PRELOAD=" + preload(), "pg_ctl", "-D", self.folder, "-l", str(self.folder) + ".log", "-o", "-p %s -k %s" % (self.port, server.environment["PGHOST"]), "-w", "start")
 
     def connect(self, database):
         connection = psycopg2.connect(host=self.primary.environment["PGHOST"], port=self.port, user="postgres", dbname=database)

@@ -9,6 +9,7 @@ import pytest
 
 from crashes import back
 from oracle import Stamper, differences, forgotten
+from servers import preload
 
 
 def until(condition, message, timeout=30):
@@ -39,7 +40,7 @@ def world(server, things):
             (folder / what).chmod(0o644)
     say()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOSYNC_PRELOAD", str(library))
+        patch.setenv("AUTOSYNC_PRELOAD", preload(library))
         server.stop()
         server.start()
         things.connection = None

@@ -22,6 +22,11 @@ def settings(*command):
     return dict(word.split("=", 1) for word in words)
 
 
+def preload(*libraries):
+    """What a server's processes are to load first, for the dynamic linker: a sanitizer's runtime, if there is one, comes before all else."""
+    return ":".join(filter(None, [os.environ.get("AUTOSYNC_PRELOAD"), *map(str, libraries)]))
+
+
 class Server:
     """The private PostgreSQL."""
 

@@ -6,6 +6,8 @@ import time
 import psycopg2
 import pytest
 
+from servers import preload
+
 ROWS = 10_000
 
 
@@ -116,7 +118,7 @@ def trap(server):
         flag.chmod(0o666)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOSYNC_PRELOAD", str(library))
+        patch.setenv("AUTOSYNC_PRELOAD", preload(library))
         server.stop()
         server.start()
     arm.flag = flag
