@@ -315,7 +315,7 @@ CREATE TABLE autosync.sent (
     PRIMARY KEY (instance, sent_id)
 );
 CREATE INDEX sent_latest ON autosync.sent (target, source, key, sent_id);
-COMMENT ON TABLE autosync.sent IS 'What targets of the wrapper autosync_test received, in order. operation: upsert or remove, of an event (capture = row) insert, update, delete or truncate; document: the columns sent, NULL when removed, of an event the row as it was committed, or as it was when it was deleted; version: rises with every round; event_id and the columns behind it: of events, each of which may come more than once, then with the same event_id. unclear: in which order it stands to others of its entity and transaction cannot be told.';
+COMMENT ON TABLE autosync.sent IS 'What targets of the wrapper autosync_test received, in order. operation: upsert or remove, of an event (capture = row) insert, update, delete, truncate or emit; document: the columns sent, NULL when removed, of an event the row as it was committed, or as it was when it was deleted, or what emit() was given; source: empty for what was emitted of an entity type that no table synced there has; version: rises with every round; event_id and the columns behind it: of events, each of which may come more than once, then with the same event_id. unclear: in which order it stands to others of its entity and transaction cannot be told.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Capture
@@ -414,7 +414,7 @@ CREATE FUNCTION autosync.event_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
     OUT created_at timestamptz, OUT payload jsonb)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_event_rows';
-COMMENT ON FUNCTION autosync.event_rows() IS 'What lies in the outbox and has not been taken up yet, for tables that the caller owns: the pending part of the view event_log.';
+COMMENT ON FUNCTION autosync.event_rows() IS 'What lies in the outbox and has not been taken up yet, for tables that the caller owns, and what it has emitted itself: the pending part of the view event_log. payload: where the operation is emit, the event as a whole.';
 
 CREATE FUNCTION autosync.event_type(entity_type text, operation text, relationship bool) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE
@@ -435,9 +435,12 @@ COMMENT ON COLUMN autosync.syncs.enabled IS 'Whether the row-level trigger is en
 COMMENT ON COLUMN autosync.syncs.owner IS 'Owner of the table, with whose rights rows are read.';
 
 CREATE VIEW autosync.event_log WITH (security_barrier) AS
-SELECT e.event_id, e.target::name AS target, coalesce(k.source_name, t.name, e.source::text) AS source,
-       coalesce(k.event_type, autosync.event_type(coalesce(t.relname, e.source::text), e.operation, false)) AS event_type, e.operation,
-       coalesce(k.entity_type, t.relname) AS entity_type, e.entity_id, e.payload, e.changed, e.source_version, e.correlation_id,
+SELECT e.event_id, e.target::name AS target, coalesce(k.source_name, t.name, CASE WHEN e.operation <> 'emit' THEN e.source::text END) AS source,
+       CASE WHEN e.operation = 'emit' THEN e.payload ->> 'event_type'
+            ELSE coalesce(k.event_type, autosync.event_type(coalesce(t.relname, e.source::text), e.operation, false)) END AS event_type,
+       e.operation, CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_type' ELSE coalesce(k.entity_type, t.relname) END AS entity_type,
+       CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_id' ELSE e.entity_id END AS entity_id,
+       CASE WHEN e.operation = 'emit' THEN nullif(e.payload -> 'payload', 'null') ELSE e.payload END AS payload, e.changed, e.source_version, e.correlation_id,
        e.origin, e.status, e.attempts, e.last_error, e.created_at, e.published_at, e.completed_at, e.updated_at,
        e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + k.event_ttl END) AS expires_at
 FROM (
@@ -492,7 +495,7 @@ FROM (
 LEFT JOIN (
     SELECT s.source, s.target::text AS target, o.operation, s.source_name, s.entity_type, s.event_ttl, autosync.event_type(s.entity_type, o.operation, s.relationship) AS event_type
     FROM autosync.sync_rows() AS s
-    CROSS JOIN (VALUES ('insert'), ('update'), ('delete'), ('truncate'), ('publish'), ('unpublish'), ('replay')) AS o (operation)
+    CROSS JOIN (VALUES ('insert'), ('update'), ('delete'), ('truncate'), ('publish'), ('unpublish'), ('replay'), ('emit')) AS o (operation)
     OFFSET 0
 ) AS k ON k.source = e.source AND k.target = e.target AND k.operation = e.operation
 LEFT JOIN (
@@ -501,16 +504,17 @@ LEFT JOIN (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     OFFSET 0
 ) AS t ON t.oid = e.source
-WHERE t.own OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
-COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns.';
-COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits.';
-COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it.';
-COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand.';
+WHERE t.own OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+   OR (e.operation = 'emit' AND pg_catalog.pg_has_role((e.payload ->> 'by')::oid, 'USAGE'));
+COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns, and those that it has emitted itself.';
+COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits; emitted events come behind the others of their transaction.';
+COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it. NULL: emitted, of an entity type that no table synced to this target has.';
+COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand, emit when an application has told it.';
 COMMENT ON COLUMN autosync.event_log.entity_id IS 'The key: the value of its column, or a JSON object for several; NULL for truncate.';
-COMMENT ON COLUMN autosync.event_log.payload IS 'The row as committed, of a deletion as it was, where the sync has capture = row: the columns that it uses. NULL: the event names the entity alone.';
+COMMENT ON COLUMN autosync.event_log.payload IS 'The row as committed, of a deletion as it was, where the sync has capture = row: the columns that it uses; what emit() was given. NULL: the event names the entity alone.';
 COMMENT ON COLUMN autosync.event_log.changed IS 'Columns that an update changed.';
 COMMENT ON COLUMN autosync.event_log.status IS 'PENDING, RETRYING, WAITING_AUTH, COMPLETED (the target has confirmed it, or a newer state of the entity), FAILED (a dead letter), EXPIRED (given up because it was too old: event_ttl), or DISCARDED.';
-COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: the value of the column that the option version names, else our own, which rises with every round. NULL: nothing was sent, or what has no version (a removal, where the option version is given).';
+COMMENT ON COLUMN autosync.event_log.source_version IS 'Of what was sent: the value of the column that the option version names, or what emit() was given, else our own, which rises with every round. NULL: nothing was sent, or what has no version (a removal, where the option version is given).';
 COMMENT ON COLUMN autosync.event_log.published_at IS 'When it was sent; NULL when there was nothing to send.';
 COMMENT ON COLUMN autosync.event_log.completed_at IS 'When that was confirmed.';
 COMMENT ON COLUMN autosync.event_log.expires_at IS 'When it is given up, or was, unless it is delivered before; NULL: never.';
@@ -524,7 +528,7 @@ SELECT e.source, e.entity_id AS key, e.target,
        max(e.completed_at) FILTER (WHERE e.status = 'COMPLETED') AS last_synced_at,
        bool_or(e.status IN ('PENDING', 'RETRYING', 'WAITING_AUTH', 'CONFLICT')) AS has_pending_changes, bool_or(e.status = 'CONFLICT') AS has_conflict
 FROM autosync.event_log AS e
-WHERE e.entity_id IS NOT NULL
+WHERE e.entity_id IS NOT NULL AND e.operation <> 'emit'
 GROUP BY e.source, e.entity_id, e.target;
 COMMENT ON VIEW autosync.sync_status IS 'One row per entity and target that has something in event_log: what is pending, in trouble, or was delivered within autosync.history_retention. Of tables that the caller owns. For one entity name source, key and target: others are not looked at then.';
 COMMENT ON COLUMN autosync.sync_status.source IS 'schema.table.';
@@ -543,26 +547,33 @@ CREATE FUNCTION autosync.captured()
 RETURNS TABLE (target name, source text, event_type text, operation text, entity_type text, entity_id text, changed text[], correlation_id text, origin text, payload jsonb)
 LANGUAGE sql VOLATILE STRICT
 BEGIN ATOMIC
-    SELECT e.target, coalesce(s.source_name, e.source::text), autosync.event_type(coalesce(s.entity_type, e.source::text), e.operation, coalesce(s.relationship, false)),
-           e.operation, s.entity_type, e.entity_id, e.changed, e.correlation_id, e.origin, e.payload
-    FROM autosync.captured_rows() AS e
+    SELECT e.target, coalesce(s.source_name, CASE WHEN e.operation <> 'emit' THEN e.source::text END),
+           CASE WHEN e.operation = 'emit' THEN e.payload ->> 'event_type'
+                ELSE autosync.event_type(coalesce(s.entity_type, e.source::text), e.operation, coalesce(s.relationship, false)) END,
+           e.operation, CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_type' ELSE s.entity_type END, e.entity_id, e.changed, e.correlation_id, e.origin,
+           CASE WHEN e.operation = 'emit' THEN nullif(e.payload -> 'payload', 'null') ELSE e.payload END
+    FROM autosync.captured_rows() WITH ORDINALITY AS e
     LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
-    ORDER BY e.event_id, e.target;
+    ORDER BY e.ordinality, e.target;
 END;
-COMMENT ON FUNCTION autosync.captured() IS 'The events of the current transaction so far, one row per event and target, of tables that the caller owns: for tests of an application, which roll back. A key that changes several times is one event. No rows in a database that was never adopted, which captures nothing.';
+COMMENT ON FUNCTION autosync.captured() IS 'The events of the current transaction so far, one row per event and target, of tables that the caller owns or emitted by it: for tests of an application, which roll back. A key that changes several times is one event. No rows in a database that was never adopted, which captures nothing.';
 
 CREATE VIEW autosync.failed_events WITH (security_barrier) AS
-SELECT x.event_id, x.target, coalesce(s.source_name, (n.nspname || '.' || t.relname) COLLATE "default", x.source::text) AS source,
-       autosync.event_type(coalesce(s.entity_type, t.relname COLLATE "default", x.source::text), x.operation, coalesce(s.relationship, false)) AS event_type, x.operation,
-       coalesce(s.entity_type, t.relname COLLATE "default") AS entity_type, x.key AS entity_id, x.attempts, x.last_error, x.request, x.answer, x.correlation_id, x.origin,
+SELECT x.event_id, x.target, coalesce(s.source_name, (n.nspname || '.' || t.relname) COLLATE "default", CASE WHEN x.operation <> 'emit' THEN x.source::text END) AS source,
+       CASE WHEN x.operation = 'emit' THEN x.payload::jsonb ->> 'event_type'
+            ELSE autosync.event_type(coalesce(s.entity_type, t.relname COLLATE "default", x.source::text), x.operation, coalesce(s.relationship, false)) END AS event_type,
+       x.operation,
+       CASE WHEN x.operation = 'emit' THEN x.payload::jsonb ->> 'entity_type' ELSE coalesce(s.entity_type, t.relname COLLATE "default") END AS entity_type,
+       CASE WHEN x.operation = 'emit' THEN x.payload::jsonb ->> 'entity_id' ELSE x.key END AS entity_id, x.attempts, x.last_error, x.request, x.answer, x.correlation_id, x.origin,
        x.created_at, x.updated_at AS failed_at
 FROM autosync.exceptions AS x
 LEFT JOIN pg_catalog.pg_class AS t ON t.oid = x.source
 LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
 LEFT JOIN autosync.sync_rows() AS s ON s.source = x.source AND s.target = x.target
 WHERE x.status = 'FAILED' AND x.instance IN (SELECT i.id FROM autosync.instance AS i)
-  AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
-COMMENT ON VIEW autosync.failed_events IS 'Dead letters: what a target refused until max_attempts. Kept until retry() or discard(). Shows those of tables that the caller owns.';
+  AND (pg_catalog.pg_has_role(t.relowner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE')
+       OR (x.operation = 'emit' AND pg_catalog.pg_has_role((x.payload::jsonb ->> 'by')::oid, 'USAGE')));
+COMMENT ON VIEW autosync.failed_events IS 'Dead letters: what a target refused until max_attempts. Kept until retry() or discard(). Shows those of tables that the caller owns, and those that it has emitted itself.';
 COMMENT ON COLUMN autosync.failed_events.request IS 'The request that was refused, standing alone; without credentials.';
 COMMENT ON COLUMN autosync.failed_events.answer IS 'The target''s answer to it, shortened.';
 
@@ -662,10 +673,10 @@ COMMENT ON FUNCTION autosync.resume(name, text) IS 'Goes on with delivery to the
 
 CREATE FUNCTION autosync.retry(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_retry';
-COMMENT ON FUNCTION autosync.retry(name, regclass, text) IS 'Tries dead letters again, with attempts counted anew; the entity''s newest state is sent. NULL means any. Of tables that the caller owns; returns how many.';
+COMMENT ON FUNCTION autosync.retry(name, regclass, text) IS 'Tries dead letters again, with attempts counted anew; the entity''s newest state is sent, an event as it was. NULL means any. Of tables that the caller owns, and what it has emitted itself; returns how many.';
 CREATE FUNCTION autosync.discard(target name DEFAULT NULL, source regclass DEFAULT NULL, event_id text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_discard';
-COMMENT ON FUNCTION autosync.discard(name, regclass, text) IS 'Gives dead letters up: they are not delivered, until the entity changes again. NULL means any. Of tables that the caller owns; returns how many.';
+COMMENT ON FUNCTION autosync.discard(name, regclass, text) IS 'Gives dead letters up: they are not delivered, until the entity changes again. NULL means any. Of tables that the caller owns, and what it has emitted itself; returns how many.';
 
 CREATE FUNCTION autosync.wait_delivered(target name DEFAULT NULL, timeout interval DEFAULT '30s') RETURNS bool
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_wait_delivered';
@@ -716,6 +727,10 @@ CREATE FUNCTION autosync.publish_as(source regclass, key text, did text, target 
 COMMENT ON FUNCTION autosync.publish_as(regclass, text, text, name) IS 'Publishes one row in the repository of this DID, whatever the row says, from here on until the row is deleted; NULL: in its own again. A record that is elsewhere moves. For targets of the AT Protocol, for the owner of the table. Errors: 22023 what is no DID.';
 CREATE FUNCTION autosync.unpublish(source regclass, key text, target name DEFAULT NULL) RETURNS void LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_unpublish';
 COMMENT ON FUNCTION autosync.unpublish(regclass, text, name) IS 'Removes one entity from the target (NULL: from all the table is synced to), until its row changes again. For the owner of the table.';
+CREATE FUNCTION autosync.emit(event_type text, entity_type text, entity_id text, payload jsonb, source_version bigint DEFAULT NULL, correlation_id text DEFAULT NULL,
+    target name DEFAULT NULL)
+RETURNS text LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'autosync_emit';
+COMMENT ON FUNCTION autosync.emit(text, text, text, jsonb, bigint, text, name) IS 'Tells an event of an application''s own to the target (NULL: to every target that keeps history and that the caller may use), with this transaction: rolled back it was never told. Returns its id, as event_log and the target have it; NULL when nobody is told, as autosync.enabled or the server is off, or autosync.origin names the target. Events of one entity_id come in order, and where entity_type is that of a table whose events the target is told, together with those of the row that has entity_id as its key. source_version: shown in event_log, our own where NULL; correlation_id: NULL for autosync.correlation_id. Needs USAGE on the server. Errors: 42704 no such target, 42501 privilege, 0A000 it keeps no history, 55000 no target does, or not adopted, 22004 and 22023 what is missing, 54000 too large (the payload: autosync.max_event_size), 25006 read-only transaction.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- AT Protocol: sessions, records, what waits

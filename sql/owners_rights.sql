@@ -34,7 +34,7 @@ SELECT autosync.add_sync('people', 'on_delete', '{"on_delete": "rights.amy_knows
 SELECT autosync.add_sync('people', 'transform', '{"transform": "told"}');
 SELECT autosync.add_sync('people', 'refresh_on', '{"transform": "counted", "refresh_on": {"orders": "person"}}');
 SELECT autosync.add_sync('people', 'plain', '{"key": "code", "columns": ["code", "mail"], "mask": {"mail": "hash"}, "version": "lock"}');
-SELECT autosync.add_sync('people', 'row', '{"capture": "row", "columns": ["id", "mail"], "mask": {"mail": "hidden"}}');
+SELECT autosync.add_sync('people', 'row', '{"capture": "row", "columns": ["id", "mail"], "mask": {"mail": "hidden"}}', backfill => false);
 SELECT autosync.add_sync('people', 'vectors', '{"embed_expression": "current_user || rights.amy_knows()::text", "columns": "id"}');
 SELECT autosync.add_sync('people', 'social', '{"collection": "com.example.person", "did_expression": "''did:web:'' || rights.amy_knows() || ''.'' || replace(current_user, ''_'', ''-'')", "columns": "id"}');
 RESET ROLE;

@@ -140,7 +140,9 @@ outbox::PackedEvent Buffer::packed(const Entry &entry) const
     outbox::PackedEvent event{entry.operation, entry.rekeyed, entry.key_columns, arena.substr(entry.offset, entry.key_size),
                               arena.substr(entry.offset + entry.key_size, entry.changed_size)};
     if (entry.row) {
-        event.payload = arena.substr(behind + sizeof(RowPart), row_part(entry).payload_size);
+        const auto part = row_part(entry);
+        event.payload = arena.substr(behind + sizeof(RowPart), part.payload_size);
+        event.serial = part.serial;
         event.unclear = entry.unclear;
     }
     return event;

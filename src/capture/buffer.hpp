@@ -33,6 +33,8 @@ public:
     /// Notes an event that carries its row: never united with another. Nested triggers may tell of a later change first: the events of one
     /// key are brought into the order of commands, and those that do not follow from one another are marked as unclear.
     Index add_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage);
+    /// Notes an event that is no row's: it comes where it was told.
+    void add_word(int level, TopicId topic, const outbox::PackedEvent &event);
     /// Another target wants the event too.
     void mark(Index index, std::string_view target);
 
@@ -82,6 +84,7 @@ private:
     struct RowPart {
         Lineage lineage;
         std::size_t payload_size;
+        std::uint32_t serial;
     };
     struct Known {
         outbox::Topic topic;
@@ -110,6 +113,7 @@ private:
     [[nodiscard]] std::size_t row_before(std::size_t place) const;
     [[nodiscard]] RowPart row_part(const Entry &entry) const;
     Entry &append(TopicId topic, const outbox::PackedEvent &event, std::uint32_t hash);
+    void append_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage);
     Index settle_in(std::size_t place);
     [[nodiscard]] std::uint32_t hash_of(TopicId topic, std::string_view key) const;
     void remember(std::size_t index);

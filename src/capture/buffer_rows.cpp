@@ -7,19 +7,25 @@
 
 namespace autosync::capture {
 
-Buffer::Index Buffer::add_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage)
+void Buffer::append_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage)
 {
     if (frames_.empty() || frames_.back().level < level)
         frames_.push_back({level, entries_.size()});
-    const std::uint32_t hash = hash_of(topic, event.key);
-    Entry &entry = append(topic, event, hash);
-    entry.row = true;
-    const RowPart part{lineage, event.payload.size()};
+    append(topic, event, hash_of(topic, event.key)).row = true;
+    const RowPart part{lineage, event.payload.size(), event.serial};
     arena_.append(reinterpret_cast<const char *>(&part), sizeof(part));
     arena_.append(event.payload);
+}
+
+Buffer::Index Buffer::add_row(int level, TopicId topic, const outbox::PackedEvent &event, const Lineage &lineage)
+{
+    append_row(level, topic, event, lineage);
     remember(entries_.size() - 1);
     return settle_in(entries_.size() - 1);
 }
+
+/// Nobody looks for it by its key.
+void Buffer::add_word(int level, TopicId topic, const outbox::PackedEvent &event) { append_row(level, topic, event, {}); }
 
 Buffer::RowPart Buffer::row_part(const Entry &entry) const
 {

@@ -49,16 +49,18 @@ std::optional<Tables> gather(const Buffer &changes, const Wish &wish)
 {
     Tables tables;
     std::size_t count = 0;
+    bool told = false; // of events, which are told in their order: not before those of earlier transactions
     changes.copy(0, [&](const std::string &bytes) {
         const auto chunk = outbox::read_chunk(bytes);
         for (const auto &event : chunk.events) {
             const auto &topic = chunk.topics[event.topic];
             if (std::ranges::count(topic.targets, wish.target) == 0 || std::ranges::count(wish.tables, topic.table) == 0 || ++count > most_keys)
                 continue;
+            told = told || outbox::is_history(topic.carries);
             add(tables[topic.table], event);
         }
     });
-    return count > most_keys ? std::nullopt : std::optional{std::move(tables)};
+    return told || count > most_keys ? std::nullopt : std::optional{std::move(tables)};
 }
 
 /// The rows as the transaction leaves them, read with the rights of their tables' owners; nullopt: they cannot be read as a whole.

@@ -20,6 +20,7 @@ bool sealed = false;       // our pre-commit has run: whatever another module ch
 bool wrote = false;        // this transaction has rows in the log
 bool wake = false;
 bool rows = false;         // events of this transaction carry their rows
+std::uint32_t serials = 0; // of this transaction that were given away
 
 void flush(bool tail_only)
 {
@@ -53,6 +54,7 @@ void forget()
     wrote = false;
     wake = false;
     rows = false;
+    serials = 0;
     forget_awaited();
     forget_early();
     outbox::end_transaction();
@@ -142,6 +144,8 @@ void noted_rows()
     rows = true;
     noted();
 }
+
+std::uint32_t next_serial() noexcept { return ++serials; }
 
 bool has_written() noexcept { return wrote; }
 

@@ -16,6 +16,9 @@ void noted();
 /// Likewise, when events carry their rows: the transaction's place among others is written down with its last chunk.
 void noted_rows();
 
+/// Numbers events of the current transaction from 1 on, also those that are rolled back.
+[[nodiscard]] std::uint32_t next_serial() noexcept;
+
 /// The current transaction has written changes to the log already.
 [[nodiscard]] bool has_written() noexcept;
 /// The current transaction has changed synced rows: they cannot arrive before it commits.

@@ -167,6 +167,12 @@ Sync declared(Catalog &catalog, const Table &table, const DeclaredTrigger &trigg
 
 } // namespace
 
+const std::string &entity_type(const Sync &sync)
+{
+    const auto option = sync.options.find("entity_type");
+    return option == sync.options.end() || option->second.empty() ? sync.name : option->second;
+}
+
 Declaration read_arguments(const Trigger &trigger) { return parse_arguments({trigger.tgargs, trigger.tgargs + trigger.tgnargs}); }
 
 std::vector<Sync> load_syncs()

@@ -52,6 +52,9 @@ struct Sync {
     std::string problem;              ///< why it cannot be delivered as declared (dropped column, no key, …); empty: fine
 };
 
+/// How its entities are called in events.
+[[nodiscard]] const std::string &entity_type(const Sync &sync);
+
 /// Reads the arguments of capture(): target and options. Throws pg::Failure for malformed ones.
 struct Declaration {
     std::string target;

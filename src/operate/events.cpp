@@ -1,6 +1,5 @@
 // The pending part of the view event_log, read from the log itself, and the events of the current transaction.
 
-#include <array>
 #include <map>
 
 #include "capture/transaction.hpp"
@@ -13,6 +12,7 @@
 #include "operate/rows.hpp"
 #include "outbox/event_id.hpp"
 #include "outbox/identity.hpp"
+#include "outbox/word.hpp"
 
 namespace autosync::operate {
 
@@ -50,12 +50,22 @@ public:
             });
         return found->second;
     }
+    /// And what it has said itself.
+    [[nodiscard]] bool visible(const outbox::Topic &topic, const outbox::Event &event)
+    {
+        if (visible(topic.table))
+            return true;
+        if (topic.carries != outbox::Carries::words)
+            return false;
+        const Oid speaker = outbox::speaker_of(event.payload);
+        return OidIsValid(speaker) && pg::call([speaker, caller = caller_] { return has_privs_of_role(caller, speaker); });
+    }
     /// The key's columns are those of the declaration as it is now; joined when the sync is gone. Not for an event without a key.
     [[nodiscard]] std::string entity(const Pending &pending) const
     {
         const auto &key = pending.event.key;
-        if (key.size() == 1)
-            return key.front();
+        if (key.size() == 1 || pending.topic.carries == outbox::Carries::words)
+            return key.back();
         const auto sync = syncs_.find({pending.topic.table, pending.target});
         if (key.size() > 1 && sync != syncs_.end() && sync->second.key.size() == key.size())
             return key_text(sync->second, key);
@@ -113,9 +123,10 @@ public:
     void add(const Pending &pending)
     {
         const auto &event = pending.event;
-        const std::string id = outbox::event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal);
+        const std::string id = outbox::event_id(pending.position.xid, static_cast<std::uint32_t>(pending.position.seq), pending.ordinal, event.serial);
         const std::string entity = event.key.empty() ? std::string{} : tables_.entity(pending);
-        const Datum changed = event.operation == outbox::Operation::update ? tables_.changed(pending) : Datum{0};
+        const bool word = pending.topic.carries == outbox::Carries::words;
+        const Datum changed = event.operation == outbox::Operation::update && !word ? tables_.changed(pending) : Datum{0};
         const auto *const it = &pending;
         const auto *const id_text = &id;
         const auto *const entity_text = &entity;
@@ -136,7 +147,7 @@ private:
         Datum values[columns] = {text(id),
                                  NameGetDatum(&target),
                                  ObjectIdGetDatum(topic.table),
-                                 text(operation_name(pending.event.operation)),
+                                 text(topic.carries == outbox::Carries::words ? outbox::word_operation : operation_name(pending.event.operation)),
                                  text(entity),
                                  changed,
                                  text(topic.correlation_id),
@@ -175,19 +186,18 @@ void write_own(Events &events, Tables &tables, std::int64_t instance)
         const auto chunk = outbox::read_chunk(bytes);
         for (std::uint32_t i = 0; i < chunk.events.size(); ++i) {
             const auto &topic = chunk.topics[chunk.events[i].topic];
-            if (!tables.visible(topic.table))
+            if (!tables.visible(topic, chunk.events[i]))
                 continue;
             for (const auto &target : topic.targets)
                 events.add({target, {xid, seq}, i, chunk.captured_at, topic, chunk.events[i]});
         }
         ++seq;
     };
-    constexpr std::array logs{"autosync.log_0", "autosync.log_1", "autosync.log_2"};
-    for (const std::string log : logs)
-        if (capture::has_written())
-            for (const auto &row : pg::execute("SELECT encode(data, 'hex') FROM " + log + " WHERE instance = $1::int8 AND xid = $2::xid8 ORDER BY seq",
-                                               {std::to_string(instance), std::to_string(xid)}))
-                write_chunk(bytes_of_hex(row[0].value_or("")));
+    if (capture::has_written())
+        for (const auto &row : pg::execute("SELECT encode(l.data, 'hex') FROM (SELECT * FROM autosync.log_0 UNION ALL SELECT * FROM autosync.log_1"
+                                           " UNION ALL SELECT * FROM autosync.log_2) AS l WHERE l.instance = $1::int8 AND l.xid = $2::xid8 ORDER BY l.seq",
+                                           {std::to_string(instance), std::to_string(xid)}))
+            write_chunk(bytes_of_hex(row[0].value_or("")));
     capture::buffer().copy(GetCurrentTimestamp(), write_chunk);
 }
 
@@ -219,7 +229,7 @@ AUTOSYNC_SQL(autosync_event_rows)
     const pg::ActingAs owner{pg::extension_owner(), false};
     const operate::Kept now;
     operate::each_pending(identity->id, config::target_names(), now.get(), [&](const operate::Pending &pending) {
-        if (tables.visible(pending.topic.table))
+        if (tables.visible(pending.topic, pending.event))
             events.add(pending);
         return true;
     });

@@ -22,14 +22,15 @@ std::int64_t decide(FunctionCallInfo fcinfo, const std::string &changes)
     const std::string caller = std::to_string(GetUserId());
     const std::string instance = require_instance();
     const pg::ActingAs owner{pg::extension_owner(), false};
-    // A dead letter whose table is gone belongs to nobody: superusers decide on it.
+    // A dead letter whose table is gone belongs to nobody: superusers decide on it. What an application has said is its own as well.
     const auto decided = pg::execute_one(
         "WITH decided AS ("
         "UPDATE autosync.exceptions e SET " + changes + ", updated_at = clock_timestamp()"
         " WHERE e.instance = $1::int8 AND e.status = 'FAILED'"
         " AND e.target = coalesce($2::name, e.target) AND e.source = coalesce($3::oid, e.source) AND e.event_id = coalesce($4, e.event_id)"
-        " AND coalesce((SELECT pg_has_role($5::oid, c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = e.source),"
-        " (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = $5::oid)) RETURNING 1) SELECT count(*) FROM decided",
+        " AND (coalesce((SELECT pg_has_role($5::oid, c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = e.source),"
+        " (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = $5::oid))"
+        " OR (e.operation = 'emit' AND pg_has_role($5::oid, (e.payload::jsonb ->> 'by')::oid, 'USAGE'))) RETURNING 1) SELECT count(*) FROM decided",
         {instance, target, source ? pg::Cell{std::to_string(*source)} : pg::Cell{}, event, caller});
     return decided ? std::stoll(*decided) : 0;
 }

@@ -7,17 +7,18 @@
 #include "outbox/behind.hpp"
 #include "outbox/event_id.hpp"
 #include "outbox/history.hpp"
+#include "outbox/word.hpp"
 #include "targets/history.hpp"
 
 namespace autosync::operate {
 
 namespace {
 
-/// Oids of the tables whose syncs to this target are told of every event.
+/// Oids of the tables whose syncs to this target are told of every event, and what stands in for those of other entities.
 std::string told_tables(const std::string &target)
 {
     const auto kind = config::kind_of_server(require_target(target));
-    std::string tables = "{";
+    std::string tables = targets::may_keep_history(kind) ? "{" + std::to_string(outbox::words_source) : "{";
     for (const auto &sync : config::load_syncs())
         if (sync.target == target && targets::keeps_history(kind, sync.options))
             tables += (tables.size() > 1 ? "," : "") + std::to_string(sync.table);
@@ -59,7 +60,7 @@ std::int64_t tell_again(const std::string &instance, const std::string &target, 
         "WITH events AS (SELECT h.* FROM autosync.history_0 AS h UNION ALL SELECT h.* FROM autosync.history_1 AS h UNION ALL SELECT h.* FROM autosync.history_2 AS h),"
         " again AS (SELECT DISTINCT ON (e.event_id) e.source, coalesce(e.key, '') AS key, e.event_id, e.operation, e.payload, e.correlation_id, e.origin, e.created_at, e.completed_at"
         " FROM events AS e WHERE e.instance = $1::int8 AND e.target = $2 AND e.source = ANY ($4::oid[]) AND e.created_at >= $3::timestamptz AND e.status = 'COMPLETED'"
-        " AND e.operation IN ('insert', 'update', 'delete', 'truncate') ORDER BY e.event_id, e.completed_at),"
+        " AND e.operation IN ('insert', 'update', 'delete', 'truncate', 'emit') ORDER BY e.event_id, e.completed_at),"
         " noted AS (INSERT INTO autosync.behind (instance, target, source, key, event_id, operation, payload, correlation_id, origin, created_at)"
         " SELECT $1::int8, $2::name, a.source, a.key, a.event_id, a.operation, a.payload, a.correlation_id, a.origin, a.created_at FROM again AS a"
         " ORDER BY a.completed_at, a.event_id ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM noted",

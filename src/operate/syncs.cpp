@@ -55,12 +55,6 @@ std::vector<std::string> operations(const config::Sync &sync, const Triggers &tr
     return on;
 }
 
-std::string entity_type(const config::Sync &sync)
-{
-    const auto option = sync.options.find("entity_type");
-    return option == sync.options.end() || option->second.empty() ? sync.name : option->second;
-}
-
 pg::Cell kind_of(const std::string &target)
 {
     const char *const name = target.c_str();
@@ -96,7 +90,7 @@ AUTOSYNC_SQL(autosync_sync_rows)
         const bool relationship = sync.source.join_table || sync.options.contains("relationship");
         rows.add({std::to_string(sync.table), sync.source.name, sync.target, operate::kind_of(sync.target),
                   config::options_to_json(sync.options), operate::array_text(operate::operations(sync, own)), operate::boolean_text(sync.enabled),
-                  operate::role_name(sync.owner), operate::array_text(own.names), operate::entity_type(sync), operate::boolean_text(relationship),
+                  operate::role_name(sync.owner), operate::array_text(own.names), config::entity_type(sync), operate::boolean_text(relationship),
                   operate::text_or_null(sync.problem), operate::ttl_of(sync)});
     }
     PG_RETURN_VOID();

@@ -97,7 +97,8 @@ private:
         each_pending(instance_, {sync_.target}, snapshot, [&](const Pending &event) {
             const bool mine = event.topic.table == sync_.table;
             const bool truncated = mine && event.event.operation == outbox::Operation::truncate;
-            if (truncated || (mine && event.event.key == key_.columns)) {
+            const bool said = mine && event.topic.carries == outbox::Carries::words && event.event.key.back() == key_.text;
+            if (truncated || said || (mine && event.event.key == key_.columns)) {
                 since = event.captured_at;
                 return false;
             }

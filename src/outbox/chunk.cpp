@@ -20,6 +20,7 @@ constexpr unsigned rekeyed_bit = 0x08;
 constexpr unsigned changed_bit = 0x10;
 constexpr unsigned payload_bit = 0x20;
 constexpr unsigned unclear_bit = 0x40;
+constexpr unsigned serial_bit = 0x80;
 
 inline char *put_number(char *to, std::uint64_t number)
 {
@@ -127,6 +128,8 @@ Event read_event(Unpacker &in, std::size_t topics)
     if ((head & payload_bit) != 0)
         event.payload = in.text();
     event.unclear = (head & unclear_bit) != 0;
+    if ((head & serial_bit) != 0)
+        event.serial = static_cast<std::uint32_t>(in.number());
     return event;
 }
 
@@ -170,7 +173,7 @@ std::string pack_topic(const Topic &topic)
 
 bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const PackedEvent &event)
 {
-    const std::size_t needed = event.key.size() + event.changed.size() + event.payload.size() + 16;
+    const std::size_t needed = event.key.size() + event.changed.size() + event.payload.size() + 16 + (event.serial == 0 ? 0 : max_number);
     const std::size_t topics_before = topic_bytes_.size();
     const auto at = std::find(topic_ids_.rbegin(), topic_ids_.rend(), topic_id);
     const bool known = at != topic_ids_.rend();
@@ -187,7 +190,7 @@ bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const Pack
     std::array<char, 1 + 2 * max_number> head;
     char *end = head.data();
     *end++ = static_cast<char>(static_cast<unsigned>(event.operation) | (event.rekeyed ? rekeyed_bit : 0U) | (update ? changed_bit : 0U) |
-                               (event.payload.empty() ? 0U : payload_bit) | (event.unclear ? unclear_bit : 0U));
+                               (event.payload.empty() ? 0U : payload_bit) | (event.unclear ? unclear_bit : 0U) | (event.serial == 0 ? 0U : serial_bit));
     end = put_number(end, index);
     end = put_number(end, event.key_columns);
     event_bytes_.append(head.data(), static_cast<std::size_t>(end - head.data()));
@@ -196,6 +199,8 @@ bool ChunkWriter::add(std::uint32_t topic_id, std::string_view topic, const Pack
         pack_text(event_bytes_, event.changed);
     if (!event.payload.empty())
         pack_text(event_bytes_, event.payload);
+    if (event.serial != 0)
+        pack_number(event_bytes_, event.serial);
     ++events_;
     return true;
 }

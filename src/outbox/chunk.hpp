@@ -48,6 +48,7 @@ struct Event {
     std::vector<std::uint16_t> changed; ///< attribute numbers that an update changed, ascending
     std::string payload{};              ///< JSON; empty: it carries none, or was too large
     bool unclear = false;               ///< how it stands to others of its entity in its transaction cannot be told
+    std::uint32_t serial = 0;           ///< it was called so when it was noted: its id is made of that, not of its place; 0: of its place
 };
 
 /// An event as capture holds it: the key already packed (see pack_text), the changed attributes as a bitmap (bit n-1 = attribute n).
@@ -59,6 +60,7 @@ struct PackedEvent {
     std::string_view changed;
     std::string_view payload{};
     bool unclear = false;
+    std::uint32_t serial = 0;
 };
 
 void pack_number(std::string &out, std::uint64_t number); ///< LEB128

@@ -24,4 +24,9 @@ std::string event_id(std::uint64_t xid, std::uint32_t seq, std::uint32_t ordinal
     return text;
 }
 
+std::string event_id(std::uint64_t xid, std::uint32_t seq, std::uint32_t ordinal, std::uint32_t serial)
+{
+    return serial == 0 ? event_id(xid, seq, ordinal) : event_id(xid, spoken, serial);
+}
+
 } // namespace autosync::outbox

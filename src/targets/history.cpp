@@ -27,4 +27,6 @@ bool keeps_history(std::string_view kind, const mapping::Options &options)
     return !found->mirrors || (capture != options.end() && capture->second == "row");
 }
 
+bool may_keep_history(std::string_view kind) { return std::ranges::find(tellers, kind, &Teller::kind) != tellers.end(); }
+
 } // namespace autosync::targets

@@ -13,6 +13,8 @@ namespace autosync::targets {
 
 /// Is a sync with these options, to a target of this kind, told of every event?
 [[nodiscard]] bool keeps_history(std::string_view kind, const mapping::Options &options);
+/// Can any sync to a target of this kind be?
+[[nodiscard]] bool may_keep_history(std::string_view kind);
 
 /// What such a target is told of an event beside the row, which is in the change.
 struct Event {
@@ -22,6 +24,7 @@ struct Event {
     std::string operation; ///< insert, update, delete, truncate
     std::string correlation_id;
     bool unclear = false; ///< how it stands to others of its entity in its transaction cannot be told
+    std::string payload{}; ///< JSON; empty: it is the change's row
 };
 
 /// The context of a batch of events: one for each of its changes.

@@ -47,7 +47,9 @@ void append_change(std::string &out, const mapping::Source &source, const mappin
     out += R"(,"operation":)";
     json::append_string(out, event != nullptr ? std::string_view{event->operation} : change.removed ? "remove" : "upsert");
     out += R"(,"document":)";
-    if (event != nullptr ? change.row.empty() : change.removed)
+    if (event != nullptr && !event->payload.empty())
+        out += event->payload;
+    else if (event != nullptr ? change.row.empty() : change.removed)
         out += "null";
     else if (const auto place = mapping::transform_place(source))
         out += '{' + std::string{mapping::members_of(std::get<std::string>(change.row.at(*place)), {})} + '}';

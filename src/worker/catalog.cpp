@@ -9,10 +9,12 @@
 #include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
 #include "outbox/forgotten.hpp"
+#include "outbox/word.hpp"
 #include "pg/spi.hpp"
 #include "targets/history.hpp"
 #include "targets/qdrant_mapping.hpp"
 #include "worker/lane.hpp"
+#include "worker/listen.hpp"
 #include "worker/rebuild.hpp"
 #include "worker/rewrites.hpp"
 #include "worker/shape.hpp"
@@ -186,7 +188,7 @@ std::shared_ptr<Declared> Destination::find(Oid table) const
         if (declared->sync.table == table)
             return declared;
     }
-    return nullptr;
+    return table == outbox::words_source ? words : nullptr;
 }
 
 Catalog::Catalog() { watch(); }
@@ -288,6 +290,7 @@ bool Catalog::load(std::int64_t instance)
         const auto *const before = find(name);
         destination.vectors = before == nullptr ? std::make_shared<embed::Cache>() : before->vectors;
         give_access(destination, InvalidOid, pg::extension_owner());
+        listen(destination);
         if (relied_on == nullptr) // the first time
             unless_locked([&, &server = name] { declaration::restore_embedder(server); });
     }
@@ -314,6 +317,8 @@ bool Catalog::load(std::int64_t instance)
     }
     for (const auto &[sync, signature] : signatures) {
         const auto &[target, table] = sync;
+        if (table == std::to_string(outbox::words_source) && fresh.contains(target) && fresh.at(target).words != nullptr)
+            continue;
         if (signature || !config::load_sync(static_cast<Oid>(std::stoul(table)), target)) // declared this moment, perhaps
             unless_locked([&, &name = target, &source = table] { forget(instance, name, source); });
     }

@@ -43,6 +43,7 @@ struct Destination {
     std::set<Oid> forgotten;                    ///< tables some entities of which are not to be sent
     std::map<Oid, config::Target> access;       ///< by owner of the table
     std::vector<std::shared_ptr<Declared>> syncs; ///< shared with what is on its way
+    std::shared_ptr<Declared> words;            ///< what applications say of entities that no table holds; null: the target does not listen
     [[nodiscard]] std::shared_ptr<Declared> find(Oid table) const;
     [[nodiscard]] const config::Target *access_of(const Declared &declared) const; ///< null: its owner may not use the target
 };

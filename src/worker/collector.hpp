@@ -12,6 +12,7 @@
 #include "outbox/event_id.hpp"
 #include "outbox/history.hpp"
 #include "outbox/log.hpp"
+#include "outbox/word.hpp"
 #include "worker/expiry.hpp"
 #include "worker/round.hpp"
 
@@ -34,6 +35,12 @@ inline const char *name_of(Operation operation)
     return "";
 }
 
+/// What happened, as event_log names it.
+inline const char *operation_of(const outbox::Topic &topic, const outbox::Event &event)
+{
+    return topic.carries == outbox::Carries::words ? outbox::word_operation : name_of(event.operation);
+}
+
 /// An event for the history.
 inline outbox::Ended ended_of(const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id)
 {
@@ -41,7 +48,7 @@ inline outbox::Ended ended_of(const outbox::Chunk &chunk, const outbox::Event &e
     outbox::Ended kept;
     kept.source = topic.table;
     kept.event_id = id;
-    kept.operation = name_of(event.operation);
+    kept.operation = operation_of(topic, event);
     kept.correlation_id = topic.correlation_id;
     kept.origin = topic.origin;
     kept.created_at = chunk.captured_at;
@@ -132,7 +139,7 @@ private:
             return nullptr;
         const Oid table = topic.table;
         if (outbox::is_history(topic.carries)) {
-            meet_history(table);
+            meet_history(topic);
             return nullptr;
         }
         if (round_.before.source == InvalidOid ? apart_.contains(table) : round_.before.source != table)
@@ -161,14 +168,17 @@ private:
     }
 
     /// Events that are told one by one have a cursor of their own, from the first of them on.
-    void meet_history(Oid table)
+    void meet_history(const outbox::Topic &topic)
     {
+        const Oid table = topic.table;
         if (OidIsValid(round_.before.source) || apart_.contains(outbox::history_source) || apart_.contains(table) || round_.lagging.contains(outbox::history_source))
             return;
-        if (const auto declared = destination_.find(table); declared != nullptr ? !declared->history : !just_declared(unknown_, table, destination_.name))
+        const auto declared = destination_.find(table);
+        const bool told = topic.carries == outbox::Carries::words && destination_.words != nullptr; // whatever has become of the table
+        if (!told && (declared != nullptr ? !declared->history : !just_declared(unknown_, table, destination_.name)))
             return;
         round_.lagging[outbox::history_source] = "events are told one by one";
-        if (destination_.find(table) == nullptr)
+        if (!told && declared == nullptr)
             Catalog::invalidate();
     }
 

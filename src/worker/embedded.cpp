@@ -12,7 +12,7 @@ constexpr long failed = 503;
 
 // What the target holds of a source: the keys whose newest delivery is not a removal.
 constexpr const char *live_keys = "SELECT key FROM (SELECT DISTINCT ON (key) key, operation FROM autosync.sent"
-                                  " WHERE target = $1::name AND source = $2::jsonb ->> 'source' ORDER BY key, sent_id DESC) AS newest WHERE operation NOT IN ('remove', 'delete')";
+                                  " WHERE target = $1::name AND source = $2::jsonb ->> 'source' AND operation <> 'emit' ORDER BY key, sent_id DESC) AS newest WHERE operation NOT IN ('remove', 'delete')";
 
 std::string send(const std::string &target, const std::string &body, const std::string &fail, long &status)
 {

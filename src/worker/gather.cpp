@@ -95,7 +95,7 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
             if (due.operation == "truncate")
                 names.clear();
             try {
-                item.wanted = {due.key, mapping::read_key(due.key, names)};
+                item.wanted = due.operation == outbox::word_operation ? Wanted{due.key, {due.key}} : Wanted{due.key, mapping::read_key(due.key, names)};
             } catch (const std::invalid_argument &) { // of a key that was declared before: all rows have been looked at since
                 outbox::clear_exceptions(instance, destination.name, {{due.source, due.key, due.event_id, 0}});
                 continue;

@@ -40,12 +40,14 @@ private:
         if (!outbox::is_history(topic.carries) || std::ranges::find(topic.targets, destination_.name) == topic.targets.end() || round_.lagging.contains(table) ||
             (round_.before.source == outbox::history_source ? apart_.contains(table) : round_.before.source != table))
             return nullptr;
-        const auto declared = destination_.find(table);
+        auto declared = destination_.find(table);
         if (declared == nullptr && just_declared(unknown_, table, destination_.name)) {
             round_.lagging[table] = "the sync was declared a moment ago";
             Catalog::invalidate();
             return nullptr;
         }
+        if (topic.carries == outbox::Carries::words && (declared == nullptr || !declared->history))
+            declared = destination_.words; // whatever has become of the table
         if (declared == nullptr || !declared->history) { // the sync is gone, or is told of states by now
             round_.passed_over = true;
             return nullptr;
@@ -62,16 +64,20 @@ private:
         const auto &event = chunk.events[ordinal];
         const auto &topic = chunk.topics[event.topic];
         const bool of_all = event.operation == Operation::truncate;
-        if (!of_all && event.key.size() != declared.key_parts.size()) { // of another key than the sync has by now
+        const bool word = topic.carries == outbox::Carries::words;
+        const bool of_row = word && declared.sync.table != outbox::words_source; // named as its row is
+        if (!of_all && !of_row && event.key.size() != declared.key_parts.size()) { // of another key than the sync has by now
             round_.passed_over = true;
             return;
         }
         Item item;
-        item.table = topic.table;
-        if (!of_all)
+        item.table = declared.sync.table;
+        if (of_row)
+            item.wanted = {event.key.back(), {event.key.back()}};
+        else if (!of_all)
             item.wanted = {mapping::key_text(declared.key_parts, event.key), event.key};
-        item.event_id = outbox::event_id(position.xid, static_cast<std::uint32_t>(position.seq), static_cast<std::uint32_t>(ordinal));
-        item.operation = name_of(event.operation);
+        item.event_id = outbox::event_id(position.xid, static_cast<std::uint32_t>(position.seq), static_cast<std::uint32_t>(ordinal), event.serial);
+        item.operation = operation_of(topic, event);
         item.captured_at = chunk.captured_at;
         item.rekeyed = event.rekeyed;
         item.told = std::make_shared<const Told>(Told{event.payload, topic.correlation_id, topic.origin, event.unclear});

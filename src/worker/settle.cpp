@@ -9,6 +9,7 @@
 #include "config/settings.hpp"
 #include "delivery/retry.hpp"
 #include "outbox/history.hpp"
+#include "outbox/word.hpp"
 #include "pg/fault.hpp"
 #include "pg/spi.hpp"
 #include "worker/advance.hpp"
@@ -29,6 +30,14 @@ std::string headline(const http::Request &request)
     return request.method + " " + request.url + "\n" + request.body.substr(0, most);
 }
 
+/// Of what was sent: the row's own where the sync names it, that which an application has given, else ours.
+std::optional<std::int64_t> version_of(const Flight &flight, std::size_t i)
+{
+    const Item &item = flight.items[i];
+    const bool ours = flight.declared[flight.changes[i].source]->sync.version.empty() || item.operation == outbox::word_operation;
+    return item.version || !ours ? item.version : flight.version;
+}
+
 /// What the target refused, and what did not arrive, sorted out of a flight.
 void sort_out(Round &round, Flight &flight)
 {
@@ -47,7 +56,7 @@ void sort_out(Round &round, Flight &flight)
             flight.doubts.push_back({item.table, item.wanted.key, item.rekeyed ? "delete" : item.operation,
                                      round.kind == Round::Kind::due && result.state == State::open});
         if (result.state == State::delivered) {
-            note_done(flight, item, true, flight.declared[flight.changes[i].source]->sync.version.empty() ? flight.version : item.version);
+            note_done(flight, item, true, version_of(flight, i));
         } else if (result.state == State::refused) {
             auto &refused = flight.refusals.emplace_back(refusal(item, result.message));
             refused.request = headline(result.request);

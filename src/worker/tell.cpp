@@ -5,6 +5,7 @@
 #include <set>
 
 #include "outbox/forgotten.hpp"
+#include "outbox/word.hpp"
 #include "pg/datum.hpp"
 #include "pg/spi.hpp"
 #include "pg/wal.hpp"
@@ -15,18 +16,6 @@ namespace autosync::worker {
 namespace {
 
 constexpr std::size_t byte_budget = 32U << 20;
-
-/// How events of one sync are called, by operation.
-std::string type_of(const config::Sync &sync, const std::string &entity_type, const std::string &operation)
-{
-    return pg::execute_one("SELECT autosync.event_type($1, $2, $3::bool)", {entity_type, operation, sync.source.join_table ? "t" : "f"}).value_or("");
-}
-
-std::string entity_type_of(const config::Sync &sync)
-{
-    const auto option = sync.options.find("entity_type");
-    return option == sync.options.end() ? sync.name : option->second;
-}
 
 class Teller final {
 public:
@@ -105,7 +94,7 @@ private:
             const Item &item = chosen_[i];
             if (item.table != table)
                 continue;
-            if (item.operation == "truncate") {
+            if (item.operation == "truncate" || item.operation == outbox::word_operation) {
                 rows_[i].emplace();
             } else if (!item.told->payload.empty()) {
                 carried.push_back(i);
@@ -117,6 +106,8 @@ private:
                 wanted.push_back(item.wanted);
             }
         }
+        if (payloads.empty() && wanted.empty())
+            return;
         const auto began = std::chrono::steady_clock::now();
         try {
             Reader &reader = reader_of(*declared, flight_.target);
@@ -149,29 +140,44 @@ private:
             return;
         }
         mapping::Change change;
-        change.source = index_of(declared);
-        try {
-            change.key = pg::to_utf8(item.wanted.key, declared->key_parts.front().name);
-        } catch (const pg::Unreadable &reason) {
-            flight_.refusals.push_back(refusal(item, reason.what()));
-            return;
-        }
-        item.version = row.version;
-        change.removed = deletion || row.deleted;
-        change.row = std::move(row.change.row);
         targets::Event event;
         event.id = item.event_id;
         event.operation = row.deleted ? "delete" : item.operation;
-        event.entity_type = entity_type_of(declared->sync);
-        auto &type = types_[{item.table, event.operation}];
-        if (type.empty())
-            type = type_of(declared->sync, event.entity_type, event.operation);
-        event.type = type;
         event.correlation_id = item.told->correlation_id;
         event.unclear = item.told->unclear;
+        try {
+            if (item.operation == outbox::word_operation) {
+                auto word = outbox::read_word(item.told->payload);
+                change.key = std::move(word.entity_id);
+                event.type = std::move(word.event_type);
+                event.entity_type = std::move(word.entity_type);
+                event.payload = std::move(word.payload);
+                item.version = word.version;
+            } else {
+                change.key = pg::to_utf8(item.wanted.key, declared->key_parts.front().name);
+                event.entity_type = config::entity_type(declared->sync);
+                event.type = type_of(declared->sync, event);
+                item.version = row.version;
+            }
+        } catch (const std::runtime_error &reason) {
+            flight_.refusals.push_back(refusal(item, reason.what()));
+            return;
+        }
+        change.source = index_of(declared);
+        change.removed = deletion || row.deleted;
+        change.row = std::move(row.change.row);
         flight_.events->of_changes.push_back(std::move(event));
         flight_.changes.push_back(std::move(change));
         flight_.items.push_back(std::move(item));
+    }
+
+    /// How events of one sync are called, by operation.
+    const std::string &type_of(const config::Sync &sync, const targets::Event &event)
+    {
+        auto &type = types_[{sync.table, event.operation}];
+        if (type.empty())
+            type = pg::execute_one("SELECT autosync.event_type($1, $2, $3::bool)", {event.entity_type, event.operation, sync.source.join_table ? "t" : "f"}).value_or("");
+        return type;
     }
 
     [[nodiscard]] bool forgotten(const Item &item) const

@@ -16,7 +16,7 @@ static PackedEvent packed(const Event &event, std::string &key, std::string &cha
             changed.resize((attribute + 7U) / 8U, '\0');
         changed[(attribute - 1U) / 8U] = static_cast<char>(static_cast<unsigned char>(changed[(attribute - 1U) / 8U]) | 1U << ((attribute - 1U) % 8U));
     }
-    return {event.operation, event.rekeyed, static_cast<std::uint8_t>(event.key.size()), key, changed};
+    return {event.operation, event.rekeyed, static_cast<std::uint8_t>(event.key.size()), key, changed, event.payload, event.unclear, event.serial};
 }
 
 /// Any bytes: refused, or events that are the same when they are packed again.
@@ -38,6 +38,7 @@ FUZZ(chunks)
         for (const auto &event : again.events) {
             const auto &first = chunk.events.at(at++);
             holds(event.operation == first.operation && event.rekeyed == first.rekeyed && event.key == first.key);
+            holds(event.payload == first.payload && event.unclear == first.unclear && event.serial == first.serial);
             holds(event.changed == (first.operation == Operation::update ? first.changed : std::vector<std::uint16_t>{}));
             holds(again.topics.at(event.topic) == chunk.topics.at(first.topic));
         }

@@ -24,6 +24,7 @@ INSERT INTO promised VALUES
 ('count_pending_syncs', 'did text', 'bigint'),
 ('discard', 'target name DEFAULT NULL::name, source regclass DEFAULT NULL::regclass, event_id text DEFAULT NULL::text', 'bigint'),
 ('drop_sync', 'source regclass, target name, purge boolean DEFAULT false', NULL),
+('emit', 'event_type text, entity_type text, entity_id text, payload jsonb, source_version bigint DEFAULT NULL::bigint, correlation_id text DEFAULT NULL::text, target name DEFAULT NULL::name', 'text'),
 ('estimate', 'source regclass, target name, OUT rows bigint, OUT texts bigint, OUT tokens bigint, OUT duration interval', 'record'),
 ('explain_options', 'source regclass, target name', 'SETOF'),
 ('has_atp_record', 'source regclass, key text', 'boolean'),

@@ -62,7 +62,8 @@ SELECT throws_ok(format('SELECT autosync.%s', call), '42501', NULL, call || ' ne
     $$pause('privileges_target')$$,
     $$resume('privileges_target')$$,
     $$stat_reset('privileges_target')$$,
-    $$check_target('privileges_target')$$]) call;
+    $$check_target('privileges_target')$$,
+    $$emit('TOLD', 'thing', '1', '{}', target => 'privileges_target')$$]) call;
 SELECT lives_ok('SELECT autosync.pause()', 'pause() without a target pauses only what the caller owns');
 RESET ROLE;
 SELECT is_empty('SELECT * FROM autosync.target_state WHERE paused', 'and that was nothing');

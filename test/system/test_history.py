@@ -13,7 +13,7 @@ WRITERS = 4
 
 @pytest.fixture
 def steps(database):
-    """Each change of a row raises n by one: a journal is complete and in order when n counts up from 1."""
+    """Each event raises n of its entity by one: a journal is complete and in order when n counts up from 1."""
     database.execute("CREATE SERVER IF NOT EXISTS journal FOREIGN DATA WRAPPER autosync_test OPTIONS (retry_initial_delay '50ms', retry_max_delay '100ms', max_attempts '1000')")
     database.execute("SELECT autosync.adopt_database()")
     database.execute("DROP TABLE IF EXISTS steps, counters")
@@ -29,9 +29,12 @@ def steps(database):
 
 
 def change(cursor, rng, key):
-    """One change of one row, counted."""
+    """One change of one row, counted, or what an application says of it."""
     cursor.execute("UPDATE counters SET n = n + 1 WHERE id = %s RETURNING n", (key,))
     number = cursor.fetchone()[0]
+    if rng.random() < 0.3:
+        cursor.execute("SELECT autosync.emit('STEP', 'steps', %s, jsonb_build_object('n', %s))", (str(key), number))
+        return
     cursor.execute("UPDATE steps SET n = %s WHERE id = %s", (number, key))
     if cursor.rowcount == 0:
         cursor.execute("INSERT INTO steps VALUES (%s, %s, repeat('x', %s))", (key, number, rng.choice([1, 500])))

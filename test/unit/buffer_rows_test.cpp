@@ -114,4 +114,39 @@ TEST(BufferRows, AnotherTargetSharesTheEvent)
     EXPECT_FALSE(written[0].events.at(1).unclear);
 }
 
+TEST(BufferRows, WordsComeWhereTheyWereTold)
+{
+    Scene scene;
+    const auto say = [&](const std::string &key, const std::string &payload, int level = 1) {
+        std::string bytes;
+        pack_text(bytes, key);
+        auto topic = topic_for("audit");
+        topic.carries = Carries::words;
+        scene.buffer.add_word(level, scene.buffer.intern(topic), {Operation::update, false, 1, bytes, {}, payload, false, 9});
+    };
+    say("1", "hello");
+    scene.add("1", Operation::insert, {1, 0, 10}, "a");
+    say("1", "there");
+    say("1", "there");
+    say("2", "rolled back", 2);
+    scene.add("1", Operation::update, {2, 10, 11}, "rolled back", 2);
+    scene.buffer.abort_level(2);
+    scene.add("1", Operation::update, {3, 10, 12}, "b");
+    for (int i = 0; i < 200; ++i) // more than what is looked up has room for at first
+        say(std::to_string(i), "");
+    scene.add("1", Operation::update, {4, 12, 13}, "c");
+    say("1", "goodbye", 2);
+    scene.buffer.commit_level(2);
+    std::string told;
+    std::uint32_t serials = 0;
+    scene.buffer.drain(false, 0, [&](const std::string &bytes) {
+        for (const auto &event : read_chunk(bytes).events) {
+            told += event.payload.empty() ? "" : event.payload + (event.unclear ? "? " : " ");
+            serials += event.serial;
+        }
+    });
+    EXPECT_EQ(told, "hello a there there b c goodbye ");
+    EXPECT_EQ(serials, 204U * 9);
+}
+
 } // namespace

@@ -127,6 +127,29 @@ TEST(Chunk, CarriesRowsAndTheSealOfItsTransaction)
     EXPECT_THROW((void) seal_of(trailer.substr(0, 12)), std::runtime_error);
 }
 
+TEST(Chunk, CarriesWordsThatWereCalledSomethingBefore)
+{
+    Topic words{2, {"journal"}, "request 7", ""};
+    words.carries = Carries::words;
+    const auto key = packed({"mail", "7"});
+    ChunkWriter writer;
+    for (const std::uint32_t serial : {1U, 127U, 128U, 70'000U, ~std::uint32_t{0}})
+        ASSERT_TRUE(writer.add(1, pack_topic(words), {Operation::update, false, 2, key, {}, "{}", false, serial}));
+    ASSERT_TRUE(writer.add(1, pack_topic(words), {Operation::update, false, 2, key, {}, "{}"}));
+    const std::string bytes = writer.take(7, 8);
+    const auto chunk = read_chunk(bytes);
+    EXPECT_EQ(chunk.topics, std::vector{words});
+    std::vector<std::uint32_t> serials;
+    for (const auto &event : chunk.events) {
+        EXPECT_EQ(event.key, (std::vector<std::string>{"mail", "7"}));
+        EXPECT_EQ(event.payload, "{}");
+        serials.push_back(event.serial);
+    }
+    EXPECT_EQ(serials, (std::vector<std::uint32_t>{1, 127, 128, 70'000, ~std::uint32_t{0}, 0}));
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        EXPECT_THROW((void) read_chunk(std::string_view{bytes}.substr(0, size)), std::runtime_error) << size;
+}
+
 TEST(Chunk, SaysWhenItEndsEarlyOrGoesOn)
 {
     const auto whole = sample();
