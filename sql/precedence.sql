@@ -41,6 +41,31 @@ SELECT pg_reload_conf();
 SET client_min_messages = warning;
 SELECT count(*) FROM precedence.explained WHERE level <> 'default';
 
+-- for capture, and a COMMIT that waits, what the session has counts, by ALTER ROLE as well; delivery does not ask who has changed or owns the rows
+CREATE ROLE regress_precedence_amy LOGIN;
+GRANT USAGE ON SCHEMA precedence TO regress_precedence_amy;
+GRANT SELECT ON precedence.explained, precedence.wanted TO regress_precedence_amy;
+GRANT USAGE ON FOREIGN SERVER try TO regress_precedence_amy;
+ALTER TABLE precedence.notes OWNER TO regress_precedence_amy;
+ALTER ROLE regress_precedence_amy SET autosync.delivery = wait;
+ALTER ROLE regress_precedence_amy SET autosync.batch_size = 15;
+DO $$BEGIN EXECUTE format('ALTER ROLE regress_precedence_amy IN DATABASE %I SET autosync.max_attempts = 16', current_database()); END$$;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET autosync.max_in_flight = 17', current_database()); END$$;
+SELECT current_user AS me \gset
+\c - regress_precedence_amy
+SHOW autosync.batch_size;
+SELECT * FROM precedence.explained WHERE option IN ('batch_size', 'delivery', 'max_attempts', 'max_in_flight');
+\c - :me
+SET client_min_messages = warning;
+SET autosync.batch_size = 18;
+SET autosync.delivery = sync;
+SELECT * FROM precedence.explained WHERE option IN ('batch_size', 'delivery', 'max_attempts', 'max_in_flight');
+RESET ALL;
+SET client_min_messages = warning;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I RESET autosync.max_in_flight', current_database()); END$$;
+ALTER TABLE precedence.notes OWNER TO CURRENT_USER;
+REVOKE ALL ON FOREIGN SERVER try FROM regress_precedence_amy;
+
 -- and the worker follows
 CREATE PROCEDURE precedence.refused(key int) LANGUAGE plpgsql AS $$
 BEGIN
@@ -82,3 +107,4 @@ SELECT autosync.alter_sync('precedence.notes', 'try', '{"enabled": false}');
 SELECT value, level FROM autosync.explain_options('precedence.notes', 'try') WHERE option = 'enabled';
 DROP SCHEMA precedence CASCADE;
 DROP EXTENSION autosync CASCADE;
+DROP ROLE regress_precedence_amy;

@@ -24,14 +24,31 @@ const std::string *find(const config::Options &options, std::string_view name)
     return found == options.end() ? nullptr : &found->second;
 }
 
-std::optional<Effective> from_setting(std::string_view name)
+/// As this session has it, or, of what delivery obeys, as the worker does: the bootstrap superuser, who begins with what is set now for the database (or for
+/// that role), whatever this session or its role has set.
+constexpr const char *in_session = "SELECT pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings WHERE name = $1";
+constexpr const char *in_worker =
+    "SELECT value, source FROM ("
+    "SELECT 1, 2 * (setrole = 0)::int + (setdatabase = 0)::int, substr(entry, length($1) + 2),"
+    " CASE WHEN setrole <> 0 AND setdatabase <> 0 THEN 'database user' WHEN setrole <> 0 THEN 'user' WHEN setdatabase <> 0 THEN 'database' ELSE 'global' END"
+    " FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS entry"
+    " WHERE setrole IN (0, 10) AND setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) AND split_part(entry, '=', 1) = $1"
+    " UNION ALL SELECT 2, 0, pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings"
+    " WHERE name = $1 AND source NOT IN ('session', 'client', 'user', 'database user', 'database', 'global')"
+    " UNION ALL SELECT 3, -seqno, setting, 'configuration file' FROM pg_catalog.pg_file_settings WHERE name = $1 AND applied"
+    " UNION ALL SELECT 4, 0, boot_val || coalesce(unit, ''), 'default' FROM pg_catalog.pg_settings WHERE name = $1"
+    ") AS s (rank, place, value, source) ORDER BY rank, place LIMIT 1";
+
+std::optional<Effective> from_setting(std::string_view option)
 {
-    const auto rows =
-        pg::execute("SELECT pg_catalog.current_setting(name), source FROM pg_catalog.pg_settings WHERE name = $1", {"autosync." + std::string{name}});
+    const std::string name = "autosync." + std::string{option};
+    const bool captures = option == "enabled" || option == "delivery";
+    const pg::ActingAs owner{pg::extension_owner(), false}; // who may read the files
+    const auto rows = pg::execute(captures ? in_session : in_worker, {name});
     if (rows.empty())
         return std::nullopt;
-    return Effective{rows[0][0].value_or(""), rows[0][1] == "default" ? "default" : "setting",
-                     "autosync." + std::string{name} + " (" + rows[0][1].value_or("") + ")"};
+    const auto source = rows[0][1].value_or("");
+    return Effective{rows[0][0].value_or(""), source == "default" ? "default" : "setting", name + " (" + source + ")"};
 }
 
 /// Switching off at any level switches off.
