@@ -93,6 +93,10 @@ WHERE key IN ('1', '3', '10') AND entity_type = 'order' GROUP BY key ORDER BY ke
 SELECT autosync.publish('orders', '1');
 SELECT autosync.unpublish('orders', '1');
 
+-- nor does it gather or follow others
+SELECT autosync.alter_sync('notes', 'journal', '{"debounce": "1s"}');
+SELECT autosync.alter_sync('notes', 'journal', '{"refresh_on": {"orders": "id"}}');
+
 -- rows that exist are told as states
 SELECT autosync.backfill('notes', 'journal') IS NOT NULL AS asked;
 SELECT autosync.wait_delivered();

@@ -114,6 +114,9 @@ void check_history(std::string_view kind, const config::Options &options)
         if (options.contains(option))
             throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"" + std::string{option} + "\" is not for a sync whose events are told one by one",
                               "The events of all syncs of a target are told in the order in which they came about.", "Set it for the server, or give the sync a target of its own."};
+    for (const auto &[option, reason] : {std::pair{"debounce", "Each of them is told, and none stands for another."}, std::pair{"refresh_on", "What happens to rows of other tables is no event of its own rows."}})
+        if (options.contains(option))
+            throw pg::Failure{ERRCODE_INVALID_PARAMETER_VALUE, "option \"" + std::string{option} + "\" is not for a sync whose events are told one by one", reason};
 }
 
 void check_delivery(const config::Options &options)
