@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <tuple>
 #include <utility>
 
 #include "config/settings.hpp"
@@ -21,6 +22,11 @@ namespace {
 constexpr milliseconds forever{3'600'000};
 constexpr milliseconds turn_budget{50};   // then the other targets have their turn
 constexpr milliseconds record_every{200}; // while more follows: a record costs the next request a flush, and a crash repeats so much
+
+auto parts(const http::Access &it)
+{
+    return std::tie(it.url, it.username, it.password, it.bearer_token, it.secret_headers, it.sslmode, it.sslrootcert, it.sslcert, it.sslkey);
+}
 
 } // namespace
 
@@ -77,8 +83,10 @@ void Runner::catalog_loaded()
     if (const auto *const access = any_access(); access != nullptr) {
         breaker_.limits(access->backoff);
         bucket_.rate(access->rate_limit);
-        if (trouble_ && trouble_->outcome == Outcome::unauthorized)
-            breaker_.reset(); // credentials may have been set
+        // Whoever corrects where it is, or who asks, has it asked. Permissions at the target may have been what was declared anew for.
+        if (parts(access_) != parts(access->description.access) || (trouble_ && trouble_->outcome == Outcome::unauthorized))
+            breaker_.reset();
+        access_ = access->description.access;
     }
 }
 

@@ -147,6 +147,7 @@ private:
     bool go_on_ = false; ///< an errand is done: whatever waited for it comes next
     bool news_ = false; ///< jobs or exceptions were noted that the agenda does not have yet
     std::array<Work, 4> line_{Work::apart, Work::log, Work::due, Work::job};
+    http::Access access_;    ///< as of the last declaration
     bool timed_out_ = false; ///< what the trouble is: no answer in time
     bool paused_ = false;
     bool unrecorded_ = false; ///< the main cursor is ahead of its record

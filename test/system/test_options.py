@@ -186,3 +186,34 @@ def test_how_and_when_rows_get_into_the_graph(options, cypher, listener):
     while options.value("SELECT count(*) FROM autosync.event_log WHERE source = 'public.people' AND status = 'EXPIRED'") == 0:
         assert time.monotonic() < deadline + 20
     options.execute("SELECT autosync.resume('graph')")
+
+
+def test_a_password_that_is_corrected_takes_effect_at_once(options, cypher, graph):
+    """Also where the target is not to be asked again for long: whoever alters the mapping, or the server, has it asked."""
+    options.execute("""CREATE SERVER other FOREIGN DATA WRAPPER autosync_neo4j OPTIONS (url '%s', retry_initial_delay '1h', retry_max_delay '1h');
+        CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (username '%s', password 'wrong-password')""" % (graph.url, graph.user))
+    options.execute("""CREATE TABLE locked (id int PRIMARY KEY); INSERT INTO locked VALUES (1); SELECT autosync.add_sync('locked', 'other')""")
+
+    def until(state):
+        deadline = time.monotonic() + 20
+        while options.value("SELECT state FROM autosync.stat_targets WHERE target = 'other'") != state:
+            assert time.monotonic() < deadline, options.execute("SELECT state, last_error FROM autosync.stat_targets WHERE target = 'other'")
+            time.sleep(0.02)
+
+    worker = "SELECT pid FROM autosync.stat_workers WHERE datname = current_database()"
+    until("unauthorized")
+    pid = options.value(worker)
+    options.execute("ALTER USER MAPPING FOR PUBLIC SERVER other OPTIONS (SET password '%s')" % graph.password)
+    options.wait_delivered("other", 20)
+    assert cypher("MATCH (n:locked) RETURN n.id") == [[1]]
+    options.execute("ALTER SERVER other OPTIONS (SET url 'http://127.0.0.1:1'); INSERT INTO locked VALUES (2)")
+    until("unreachable")
+    options.execute("ALTER SERVER other OPTIONS (SET url '%s')" % graph.url)
+    options.wait_delivered("other", 20)
+    # A mapping of the owner's own comes before that for PUBLIC.
+    options.execute("CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (username '%s', password 'another-wrong-one'); INSERT INTO locked VALUES (3)" % graph.user)
+    until("unauthorized")
+    options.execute("DROP USER MAPPING FOR CURRENT_USER SERVER other")
+    options.wait_delivered("other", 20)
+    assert cypher("MATCH (n:locked) RETURN n.id ORDER BY n.id") == [[1], [2], [3]] and options.value(worker) == pid
+    options.execute("DROP SERVER other CASCADE")

@@ -529,3 +529,30 @@ def test_a_day_has_so_many_tokens_and_no_more(scene):
     database.execute("SELECT autosync.alter_sync('thrifty', 'vectors', %s)", json.dumps({"max_tokens_per_day": 100000}))
     scene.until(lambda: len(scene.qdrant.points("thrifty")) == 60, "the others", 30)
     assert scene.differences(Declared("thrifty", ["body"], ["price"])) == []
+
+
+def test_the_options_of_a_row_hold_for_points_as_well(scene):
+    """What a transform gives is the payload; the text is embedded as the columns have it. Which rows, until when, what of them and what events tell: as for any other kind."""
+    database = scene.database
+    database.execute("""CREATE TABLE cards (id int PRIMARY KEY, name text, draft bool, gone timestamptz, legal bool DEFAULT false, lock int DEFAULT 7);
+        CREATE TABLE stamps (id int PRIMARY KEY, card int);
+        CREATE FUNCTION card(c cards) RETURNS jsonb LANGUAGE sql STABLE RETURN jsonb_build_object('title', upper(c.name), 'stamps', (SELECT count(*) FROM public.stamps WHERE card = c.id));
+        SELECT autosync.add_sync('cards', 'shop', '{"embed": "name", "transform": "card", "filter": "NOT draft", "soft_delete": "gone", "on_delete": "NOT legal", "entity_type": "card",
+            "version": "lock", "capture": "row", "refresh_on": {"stamps": "card"}, "debounce": "20ms", "lane": "cards", "operations": "insert,update,delete"}');
+        INSERT INTO cards (id, name, draft) VALUES (1, 'red', false), (2, 'green', true), (3, 'blue', false), (4, 'white', false); UPDATE cards SET legal = true WHERE id = 4""")
+    scene.arrive("shop")
+    held = lambda: {id: {name: value for name, value in point["payload"].items() if not name.startswith("_")} for id, point in scene.qdrant.points("cards").items()}
+    assert held() == {id: {"title": title, "stamps": 0} for id, title in ((1, "RED"), (3, "BLUE"), (4, "WHITE"))}
+    assert [key for key, _ in database.execute("SELECT key, score FROM autosync.search('cards', 'shop', 'blue', 1)")] == ["3"]
+    database.execute("INSERT INTO stamps VALUES (1, 1); UPDATE cards SET draft = id = 3 WHERE id IN (2, 3); DELETE FROM cards WHERE id = 4; UPDATE cards SET lock = 8 WHERE id = 2")
+    scene.arrive("shop")
+    assert held() == {1: {"title": "RED", "stamps": 1}, 2: {"title": "GREEN", "stamps": 0}, 4: {"title": "WHITE", "stamps": 0}}, "filtered out, and one that is kept by law"
+    database.execute("UPDATE cards SET gone = now() WHERE id = 1")
+    scene.arrive("shop")
+    assert held().keys() == {2, 4}
+    told = database.execute("SELECT DISTINCT entity_type, payload ->> 'name', source_version FROM autosync.event_log WHERE source = 'public.cards' AND operation = 'insert' AND entity_id = '2'")
+    assert told == [("card", "green", 7)]
+    database.execute("TRUNCATE cards")
+    scene.arrive("shop")
+    assert held().keys() == {2, 4}, "TRUNCATE is not among the operations"
+    database.execute("SELECT autosync.drop_sync('cards', 'shop', purge => true)")
