@@ -67,29 +67,35 @@ ALTER TABLE precedence.notes OWNER TO CURRENT_USER;
 REVOKE ALL ON FOREIGN SERVER try FROM regress_precedence_amy;
 
 -- and the worker follows
-CREATE PROCEDURE precedence.refused(key int) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE precedence.refused(key int, wanted int) LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO precedence.notes VALUES (key, 'bad');
-    COMMIT;
-    FOR attempt IN 1 .. 400 LOOP
-        EXIT WHEN EXISTS (SELECT FROM autosync.failed_events WHERE entity_id = key::text);
+    FOR turn IN 1 .. 50 LOOP -- until the worker has heard of it: a reload reaches each process when it gets there
+        INSERT INTO precedence.notes VALUES (key, 'bad');
         COMMIT;
-        PERFORM pg_sleep(0.05);
+        FOR attempt IN 1 .. 400 LOOP
+            EXIT WHEN EXISTS (SELECT FROM autosync.failed_events WHERE entity_id = key::text);
+            COMMIT;
+            PERFORM pg_sleep(0.05);
+        END LOOP;
+        EXIT WHEN EXISTS (SELECT FROM autosync.failed_events WHERE entity_id = key::text AND attempts = wanted);
+        DELETE FROM precedence.notes WHERE id = key;
+        COMMIT;
+        PERFORM autosync.wait_delivered('try', '10 s');
     END LOOP;
 END
 $$;
 ALTER SERVER try OPTIONS (ADD fail 'bad', ADD retry_initial_delay '1ms', ADD retry_max_delay '1ms');
-CALL precedence.refused(1);
+CALL precedence.refused(1, 3);
 ALTER SYSTEM SET autosync.max_attempts = 4;
 SELECT pg_reload_conf();
 
-CALL precedence.refused(2);
+CALL precedence.refused(2, 4);
 DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET autosync.max_attempts = 5', current_database()); END$$;
-CALL precedence.refused(3);
+CALL precedence.refused(3, 5);
 ALTER SERVER try OPTIONS (ADD max_attempts '6');
-CALL precedence.refused(4);
+CALL precedence.refused(4, 6);
 SELECT autosync.alter_sync('precedence.notes', 'try', '{"max_attempts": 2}');
-CALL precedence.refused(5);
+CALL precedence.refused(5, 2);
 SELECT entity_id, attempts FROM autosync.failed_events ORDER BY entity_id;
 DO $$BEGIN EXECUTE format('ALTER DATABASE %I RESET autosync.max_attempts', current_database()); END$$;
 ALTER SYSTEM RESET autosync.max_attempts;

@@ -1,5 +1,5 @@
 // What fuzzing has found worth keeping, run again.
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -51,14 +51,13 @@ TEST(Corpus, HoldsForBombs)
     for (const auto &target : targets()) {
         for (const auto &bomb : bombs) {
             for (const std::string_view head : {std::string_view{""}, std::string_view{"\0\0", 2}}) {
-                const auto start = std::chrono::steady_clock::now();
+                const std::clock_t start = std::clock(); // of this process: what else the machine does is not counted
                 try {
                     target.run(std::string{head} + bomb);
                 } catch (const Broken &broken) {
                     ADD_FAILURE() << target.name << ": " << broken.what << ": " << bomb.substr(0, 40);
                 }
-                const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-                EXPECT_LT(took, std::chrono::seconds{5}) << target.name << ": " << bomb.substr(0, 40);
+                EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 5) << target.name << ": " << bomb.substr(0, 40);
             }
         }
     }
