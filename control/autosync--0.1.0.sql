@@ -412,7 +412,7 @@ COMMENT ON FUNCTION autosync.sync_rows() IS 'The rows of the view syncs, with wh
 
 CREATE FUNCTION autosync.event_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
-    OUT created_at timestamptz, OUT payload jsonb)
+    OUT created_at timestamptz, OUT payload text)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_event_rows';
 COMMENT ON FUNCTION autosync.event_rows() IS 'What lies in the outbox and has not been taken up yet, for tables that the caller owns, and what it has emitted itself: the pending part of the view event_log. payload: where the operation is emit, the event as a whole.';
 
@@ -436,11 +436,11 @@ COMMENT ON COLUMN autosync.syncs.owner IS 'Owner of the table, with whose rights
 
 CREATE VIEW autosync.event_log WITH (security_barrier) AS
 SELECT e.event_id, e.target::name AS target, coalesce(k.source_name, t.name, CASE WHEN e.operation <> 'emit' THEN e.source::text END) AS source,
-       CASE WHEN e.operation = 'emit' THEN e.payload ->> 'event_type'
+       CASE WHEN e.operation = 'emit' THEN e.payload::jsonb ->> 'event_type'
             ELSE coalesce(k.event_type, autosync.event_type(coalesce(t.relname, e.source::text), e.operation, false)) END AS event_type,
-       e.operation, CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_type' ELSE coalesce(k.entity_type, t.relname) END AS entity_type,
-       CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_id' ELSE e.entity_id END AS entity_id,
-       CASE WHEN e.operation = 'emit' THEN nullif(e.payload -> 'payload', 'null') ELSE e.payload END AS payload, e.changed, e.source_version, e.correlation_id,
+       e.operation, CASE WHEN e.operation = 'emit' THEN e.payload::jsonb ->> 'entity_type' ELSE coalesce(k.entity_type, t.relname) END AS entity_type,
+       CASE WHEN e.operation = 'emit' THEN e.payload::jsonb ->> 'entity_id' ELSE e.entity_id END AS entity_id,
+       CASE WHEN e.operation = 'emit' THEN nullif(e.payload::jsonb -> 'payload', 'null') ELSE e.payload::jsonb END AS payload, e.changed, e.source_version, e.correlation_id,
        e.origin, e.status, e.attempts, e.last_error, e.created_at, e.published_at, e.completed_at, e.updated_at,
        e.next_attempt_at, coalesce(e.expires_at, CASE WHEN e.status IN ('PENDING', 'RETRYING') AND e.operation <> 'truncate' THEN e.created_at + k.event_ttl END) AS expires_at
 FROM (
@@ -449,12 +449,12 @@ FROM (
            p.created_at AS updated_at, NULL::timestamptz AS next_attempt_at, NULL::timestamptz AS expires_at
     FROM autosync.event_rows() AS p
     UNION ALL
-    SELECT x.event_id, x.target::text, x.source, x.operation, x.key, NULL, x.payload::jsonb, NULL, x.correlation_id, x.origin, x.status, x.attempts,
+    SELECT x.event_id, x.target::text, x.source, x.operation, x.key, NULL, x.payload, NULL, x.correlation_id, x.origin, x.status, x.attempts,
            x.last_error, x.created_at, NULL, NULL, x.updated_at, x.next_attempt_at, x.expires_at
     FROM autosync.exceptions AS x
     WHERE x.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND x.verb IS DISTINCT FROM 'confirm'
     UNION ALL
-    SELECT b.event_id, b.target::text, b.source, b.operation, b.key, NULL, b.payload::jsonb, NULL, b.correlation_id, b.origin, 'PENDING', 0,
+    SELECT b.event_id, b.target::text, b.source, b.operation, b.key, NULL, b.payload, NULL, b.correlation_id, b.origin, 'PENDING', 0,
            NULL, b.created_at, NULL, NULL, b.created_at, NULL, NULL
     FROM autosync.behind AS b
     WHERE b.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i))
@@ -470,7 +470,7 @@ FROM (
     SELECT h.event_id, h.target, h.source, h.operation, h.key,
            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
-           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.payload, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
            h.completed_at, h.completed_at, NULL, NULL
     FROM autosync.history_0 AS h
     WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
@@ -478,7 +478,7 @@ FROM (
     SELECT h.event_id, h.target, h.source, h.operation, h.key,
            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
-           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.payload, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
            h.completed_at, h.completed_at, NULL, NULL
     FROM autosync.history_1 AS h
     WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
@@ -486,7 +486,7 @@ FROM (
     SELECT h.event_id, h.target, h.source, h.operation, h.key,
            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = h.source AND a.attnum > 0 AND a.attnum <= 8 * length(h.changed) AND get_bit(h.changed, a.attnum - 1) = 1),
-           h.payload::jsonb, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
+           h.payload, h.source_version, h.correlation_id, h.origin, h.status, h.attempts, h.last_error, h.created_at, h.published_at,
            h.completed_at, h.completed_at, NULL, NULL
     FROM autosync.history_2 AS h
     WHERE h.instance = ANY (ARRAY(SELECT i.id FROM autosync.instance AS i)) AND h.completed_at > (SELECT now() - current_setting('autosync.history_retention')::interval)
@@ -505,7 +505,7 @@ LEFT JOIN (
     OFFSET 0
 ) AS t ON t.oid = e.source
 WHERE t.own OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-   OR (e.operation = 'emit' AND pg_catalog.pg_has_role((e.payload ->> 'by')::oid, 'USAGE'));
+   OR (e.operation = 'emit' AND pg_catalog.pg_has_role((e.payload::jsonb ->> 'by')::oid, 'USAGE'));
 COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns, and those that it has emitted itself.';
 COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits; emitted events come behind the others of their transaction.';
 COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it. NULL: emitted, of an entity type that no table synced to this target has.';
@@ -539,7 +539,7 @@ COMMENT ON COLUMN autosync.sync_status.has_conflict IS 'A change is held for rev
 
 CREATE FUNCTION autosync.captured_rows(
     OUT event_id text, OUT target name, OUT source oid, OUT operation text, OUT entity_id text, OUT changed text[], OUT correlation_id text, OUT origin text,
-    OUT created_at timestamptz, OUT payload jsonb)
+    OUT created_at timestamptz, OUT payload text)
 RETURNS SETOF record LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'autosync_captured_rows';
 COMMENT ON FUNCTION autosync.captured_rows() IS 'What captured() shows, without names.';
 
@@ -548,10 +548,10 @@ RETURNS TABLE (target name, source text, event_type text, operation text, entity
 LANGUAGE sql VOLATILE STRICT
 BEGIN ATOMIC
     SELECT e.target, coalesce(s.source_name, CASE WHEN e.operation <> 'emit' THEN e.source::text END),
-           CASE WHEN e.operation = 'emit' THEN e.payload ->> 'event_type'
+           CASE WHEN e.operation = 'emit' THEN e.payload::jsonb ->> 'event_type'
                 ELSE autosync.event_type(coalesce(s.entity_type, e.source::text), e.operation, coalesce(s.relationship, false)) END,
-           e.operation, CASE WHEN e.operation = 'emit' THEN e.payload ->> 'entity_type' ELSE s.entity_type END, e.entity_id, e.changed, e.correlation_id, e.origin,
-           CASE WHEN e.operation = 'emit' THEN nullif(e.payload -> 'payload', 'null') ELSE e.payload END
+           e.operation, CASE WHEN e.operation = 'emit' THEN e.payload::jsonb ->> 'entity_type' ELSE s.entity_type END, e.entity_id, e.changed, e.correlation_id, e.origin,
+           CASE WHEN e.operation = 'emit' THEN nullif(e.payload::jsonb -> 'payload', 'null') ELSE e.payload::jsonb END
     FROM autosync.captured_rows() WITH ORDINALITY AS e
     LEFT JOIN autosync.sync_rows() AS s ON s.source = e.source AND s.target = e.target
     ORDER BY e.ordinality, e.target;

@@ -153,7 +153,7 @@ private:
                                  text(topic.correlation_id),
                                  text(topic.origin),
                                  TimestampTzGetDatum(pending.captured_at),
-                                 payload.empty() ? Datum{0} : DirectFunctionCall1(jsonb_in, CStringGetDatum(payload.c_str()))};
+                                 payload.empty() ? Datum{0} : text(payload)};
         bool nulls[columns] = {false, false, false, false, pending.event.key.empty(), changed == 0, topic.correlation_id.empty(), topic.origin.empty(), false,
                                 payload.empty()};
         tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
