@@ -39,7 +39,7 @@ SELECT autosync.add_sync('lasting', 'try', backfill => false) \gset
 SELECT 'brief' AS source, 'try' AS target, value, level FROM autosync.explain_options('brief', 'try') WHERE option = 'event_ttl'
 UNION ALL SELECT 'brief', 'brief', value, level FROM autosync.explain_options('brief', 'brief') WHERE option = 'event_ttl'
 UNION ALL SELECT 'lasting', 'try', value, level FROM autosync.explain_options('lasting', 'try') WHERE option = 'event_ttl';
-SET autosync.event_ttl = '2min';
+SET autosync.event_ttl = '2min'; -- in this session, which delivers nothing
 SELECT value, level FROM autosync.explain_options('lasting', 'try') WHERE option = 'event_ttl';
 RESET autosync.event_ttl;
 
