@@ -41,20 +41,29 @@ void record_embedder(Oid server, Oid embedder)
 
 } // namespace
 
-void restore_embedder(const std::string &server)
+bool restore_embedder(const std::string &server)
 {
     const auto connection = config::load_connection(server, InvalidOid);
     const auto *const name = connection ? config::find(connection->options, "embedder") : nullptr;
-    if (name == nullptr)
-        return;
-    const auto embedder = config::load_connection(*name, InvalidOid);
-    const auto there = [](Oid dependent, Oid referenced) {
-        return pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_foreign_server'::regclass AND objid = $1::oid"
-                               " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
-                               {std::to_string(dependent), std::to_string(referenced)});
-    };
-    if (embedder && embedder->kind == config::embedder_kind && !there(connection->server, embedder->server))
-        record_embedder(connection->server, embedder->server);
+    const auto embedder = name == nullptr ? std::nullopt : config::load_connection(*name, InvalidOid);
+    if (!embedder || embedder->kind != config::embedder_kind)
+        return true;
+    const Oid dependent = connection->server;
+    const Oid referenced = embedder->server;
+    if (pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_foreign_server'::regclass AND objid = $1::oid"
+                        " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
+                        {std::to_string(dependent), std::to_string(referenced)}))
+        return true;
+    const bool locked = pg::call([=] {
+        return ConditionalLockDatabaseObject(ForeignServerRelationId, dependent, 0, AccessShareLock) &&
+               ConditionalLockDatabaseObject(ForeignServerRelationId, referenced, 0, AccessShareLock);
+    });
+    if (!locked)
+        return false;
+    // A dependency of what was dropped a moment ago would be in the way of every other DROP.
+    if (pg::execute_one("SELECT count(*) FROM pg_foreign_server WHERE oid IN ($1::oid, $2::oid)", {std::to_string(dependent), std::to_string(referenced)}) == "2")
+        record_embedder(dependent, referenced);
+    return true;
 }
 
 void check_embedder(const std::string &server)

@@ -108,6 +108,25 @@ void record_dependency(Oid trigger, Oid server)
     });
 }
 
+bool restore_dependency(Oid table, Oid trigger, Oid server)
+{
+    const auto depends = pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = $1::oid"
+                                         " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
+                                         {std::to_string(trigger), std::to_string(server)});
+    if (depends)
+        return true;
+    const bool locked = pg::call([=] {
+        return ConditionalLockRelationOid(table, AccessShareLock) && ConditionalLockDatabaseObject(ForeignServerRelationId, server, 0, AccessShareLock);
+    });
+    if (!locked)
+        return false;
+    // A dependency of what was dropped a moment ago would be in the way of every other DROP.
+    if (pg::execute_one("SELECT 1 FROM pg_trigger, pg_foreign_server AS s WHERE tgrelid = $1::oid AND pg_trigger.oid = $2::oid AND s.oid = $3::oid",
+                        {std::to_string(table), std::to_string(trigger), std::to_string(server)}))
+        record_dependency(trigger, server);
+    return true;
+}
+
 void create_triggers(const Table &table, const std::string &target, const Options &options)
 {
     const Quiet quiet;

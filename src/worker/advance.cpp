@@ -128,9 +128,10 @@ void request_job(std::int64_t instance, const std::string &target, Oid table, co
 {
     pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, options, requested_by, requested_at)"
                 " VALUES ($1::int8, $2::name, $3::oid, $4, $5, $6::jsonb, current_user, clock_timestamp())"
-                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, done = 0, reason = excluded.reason,"
+                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, total = NULL, done = 0,"
+                " started_at = NULL, updated_at = NULL, reason = excluded.reason,"
                 " options = CASE WHEN j.options IS NULL THEN excluded.options WHEN excluded.options IS NULL THEN j.options ELSE j.options || excluded.options END,"
-                " requested_at = excluded.requested_at",
+                " requested_by = excluded.requested_by, requested_at = excluded.requested_at",
                 {std::to_string(instance), target, std::to_string(table), kind, reason, events.empty() ? pg::Cell{} : outbox::to_json(events)});
 }
 

@@ -6,19 +6,18 @@
 
 #include "config/options.hpp"
 #include "declaration/embedder.hpp"
-#include "declaration/jobs.hpp"
 #include "declaration/triggers.hpp"
 #include "outbox/forgotten.hpp"
 #include "outbox/word.hpp"
 #include "pg/spi.hpp"
 #include "targets/history.hpp"
 #include "targets/qdrant_mapping.hpp"
+#include "worker/drift.hpp"
 #include "worker/lane.hpp"
 #include "worker/listen.hpp"
 #include "worker/rebuild.hpp"
 #include "worker/rewrites.hpp"
 #include "worker/shape.hpp"
-#include "worker/signature.hpp"
 
 namespace autosync::worker {
 
@@ -27,6 +26,7 @@ namespace {
 bool is_stale = true;
 bool is_suspect = true;
 bool left_out = false; // load() could not write something down
+bool restored = false; // all dependencies that should be there are
 std::vector<Oid> *relied_on = nullptr; // synced tables and their partitions, sorted; for the callbacks, so never destroyed
 
 /// Temporary tables come and go all the time: only what is synced makes reading wait.
@@ -57,82 +57,21 @@ bool may_use(const config::Sync &sync, const config::Target &target)
     return pg::execute_one("SELECT has_server_privilege($1::oid, $2::oid, 'USAGE')", {std::to_string(sync.owner), std::to_string(target.server)}) == "t";
 }
 
-void request_job(std::int64_t instance, const config::Sync &sync, const char *kind)
-{
-    pg::execute("INSERT INTO autosync.jobs AS j (instance, target, source, kind, reason, requested_by, requested_at)"
-                " VALUES ($1::int8, $2::name, $3::oid, $4, 'the table has changed', current_user, clock_timestamp())"
-                " ON CONFLICT (instance, target, source, kind) DO UPDATE SET \"position\" = NULL, where_clause = NULL, total = NULL, done = 0,"
-                " started_at = NULL, updated_at = NULL, reason = excluded.reason, requested_by = excluded.requested_by, requested_at = excluded.requested_at",
-                {std::to_string(instance), sync.target, std::to_string(sync.table), kind});
-}
-
-/// Without it DROP SERVER would leave a sync without a target; pg_upgrade does not carry it over.
-void restore_dependency(const config::Sync &sync, Oid server)
-{
-    const auto there = pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = $1::oid"
-                                       " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
-                                       {std::to_string(sync.trigger), std::to_string(server)});
-    if (!there)
-        declaration::record_dependency(sync.trigger, server);
-}
-
-/// Does the absence of a row remove? Only where the delete operation is on.
-bool removes(const config::Sync &sync)
-{
-    const auto operations = sync.options.find("operations");
-    if (operations == sync.options.end())
-        return true;
-    const auto names = config::parse_columns(operations->second);
-    return std::find(names.begin(), names.end(), "delete") != names.end();
-}
-
-/// What the worker writes down here, a session may have locked for as long as its transaction lasts: then it is done another time.
+/// What the worker writes down here, a session may have locked for as long as its transaction lasts: then it is done another time, as where
+/// `body` says so.
 template <typename Body>
 void unless_locked(Body &&body)
 {
+    bool done = true;
     try {
-        pg::subtransaction(body);
+        pg::subtransaction([&] { done = body(); });
     } catch (const pg::Error &error) {
         if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE)
             throw;
-        is_suspect = true;
-        left_out = true;
+        done = false;
     }
-}
-
-/// What was delivered under another name nobody else takes away. Two names ago waits until the last one is gone: false.
-bool purge_former_name(std::int64_t instance, const config::Sync &sync, const std::string &before)
-{
-    const auto former = name_of_shape(before);
-    if (!former || *former == sync.source.name)
-        return true;
-    if (pg::execute_one("SELECT 1 FROM autosync.jobs WHERE instance = $1::int8 AND target = $2::name AND source = $3::oid AND kind = 'purge'",
-                        {std::to_string(instance), sync.target, std::to_string(sync.table)}))
-        return false;
-    declaration::request_purge(sync.target, sync.table, *former, sync.options, "the table has another name");
-    return true;
-}
-
-void check_signature(std::int64_t instance, const config::Sync &sync, const pg::Cell &before)
-{
-    const std::string now = shape(sync) + "\n" + signature(sync);
-    if (before == now)
-        return;
-    unless_locked([&] {
-        if (before && drift(explained(*before, now, sync.target), now) == Drift::changed) {
-            if (!purge_former_name(instance, sync, *before)) {
-                is_suspect = true;
-                left_out = true;
-                return;
-            }
-            request_job(instance, sync, "backfill");
-            if (removes(sync))
-                request_job(instance, sync, "sweep");
-        }
-        pg::execute("INSERT INTO autosync.sync_state (instance, target, source, signature) VALUES ($1::int8, $2::name, $3::oid, $4)"
-                    " ON CONFLICT (instance, target, source) DO UPDATE SET signature = excluded.signature",
-                    {std::to_string(instance), sync.target, std::to_string(sync.table), now});
-    });
+    is_suspect = is_suspect || !done;
+    left_out = left_out || !done;
 }
 
 /// Such a target is told what happened: what DDL does to rows is no event, and it holds nothing that could be compared.
@@ -291,8 +230,8 @@ bool Catalog::load(std::int64_t instance)
         destination.vectors = before == nullptr ? std::make_shared<embed::Cache>() : before->vectors;
         give_access(destination, InvalidOid, pg::extension_owner());
         listen(destination);
-        if (relied_on == nullptr) // the first time
-            unless_locked([&, &server = name] { declaration::restore_embedder(server); });
+        if (!restored)
+            unless_locked([&, &server = name] { return declaration::restore_embedder(server); });
     }
     for (const auto &[target, table] : outbox::tables_forgotten(instance))
         if (const auto found = fresh.find(target); found != fresh.end())
@@ -309,10 +248,10 @@ bool Catalog::load(std::int64_t instance)
             sync.source.options[std::string{targets::qdrant::rebuild_option}] = rebuild->second;
         const auto state = signatures.extract({sync.target, std::to_string(sync.table)});
         if (sync.problem.empty() && !told_of_events(sync))
-            check_signature(instance, sync, state.empty() ? pg::Cell{} : state.mapped());
+            unless_locked([&] { return note_drift(instance, sync, state.empty() ? pg::Cell{} : state.mapped()); });
         const auto owner = sync.owner;
-        if (relied_on == nullptr) // the first time
-            restore_dependency(sync, destination.access.at(owner).server);
+        if (!restored)
+            unless_locked([&] { return declaration::restore_dependency(sync.table, sync.trigger, destination.access.at(owner).server); });
         destination.syncs.push_back(declare(instance, std::move(sync), find(found->first), destination.access.at(owner)));
     }
     for (const auto &[sync, signature] : signatures) {
@@ -320,10 +259,14 @@ bool Catalog::load(std::int64_t instance)
         if (table == std::to_string(outbox::words_source) && fresh.contains(target) && fresh.at(target).words != nullptr)
             continue;
         if (signature || !config::load_sync(static_cast<Oid>(std::stoul(table)), target)) // declared this moment, perhaps
-            unless_locked([&, &name = target, &source = table] { forget(instance, name, source); });
+            unless_locked([&, &name = target, &source = table] {
+                forget(instance, name, source);
+                return true;
+            });
     }
     if (!left_out)
         forget_rewrites(rewrites);
+    restored = restored || !left_out;
     destinations_ = std::move(fresh);
     rely_on_tables();
     return !left_out;

@@ -19,7 +19,6 @@ using targets::Outcome;
 
 namespace {
 
-constexpr milliseconds forever{3'600'000};
 constexpr milliseconds turn_budget{50};   // then the other targets have their turn
 constexpr milliseconds record_every{200}; // while more follows: a record costs the next request a flush, and a crash repeats so much
 
