@@ -171,8 +171,9 @@ std::shared_ptr<Declared> Catalog::declare(std::int64_t instance, config::Sync s
     declared->conditions = conditions(target);
     if (old != nullptr && old->reader != nullptr && old->reader->fits(sync)) {
         declared->reader = std::move(old->reader);
-        declared->prepared = old->prepared && !old->unfit && old->conditions == declared->conditions && old->sync.options == sync.options &&
-                             old->sync.source.options == sync.source.options && shape(old->sync) == shape(sync);
+        declared->as_before = old->conditions == declared->conditions && old->sync.options == sync.options &&
+                              old->sync.source.options == sync.source.options && shape(old->sync) == shape(sync);
+        declared->prepared = old->prepared && !old->unfit && declared->as_before;
     }
     declared->sync = std::move(sync);
     return declared;

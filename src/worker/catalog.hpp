@@ -31,6 +31,7 @@ struct Declared {
     std::string conditions;                          ///< what the target was prepared under, beside the sync's own options
     bool unfit = false;                              ///< `problem` is why the target cannot be prepared for it: it may be mended there
     bool prepared = false;                           ///< the target is ready for it
+    bool as_before = false;                          ///< declared, and what it is made of, as when the catalogs were read the time before
     bool history = false;                            ///< it is told of every event
     bool removes = true;                             ///< the absence of a row removes: the delete operation is on
 };

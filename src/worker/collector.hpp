@@ -15,6 +15,7 @@
 #include "outbox/word.hpp"
 #include "worker/expiry.hpp"
 #include "worker/round.hpp"
+#include "worker/stretch.hpp"
 
 namespace autosync::worker {
 
@@ -73,8 +74,8 @@ inline bool just_declared(std::map<Oid, bool> &unknown, Oid table, const std::st
 /// Collects a piece of the log, each entity once.
 class Collector final {
 public:
-    Collector(const Destination &destination, const std::map<Oid, outbox::Cursor> &apart, Round &round)
-        : destination_{destination}, apart_{apart}, round_{round}
+    Collector(const Destination &destination, const std::map<Oid, outbox::Cursor> &apart, const Stretch *stretch, Round &round)
+        : destination_{destination}, apart_{apart}, stretch_{stretch}, round_{round}
     {
     }
 
@@ -204,6 +205,10 @@ private:
         Item item;
         item.table = table;
         item.wanted = {mapping::key_text(declared.key_parts, event.key), event.key};
+        if (const auto *const arrival = arrival_of(event, table, item.wanted.key); arrival != nullptr) {
+            end(*arrival, chunk, event, id, std::move(item.wanted.key));
+            return;
+        }
         const auto [known, fresh] = index_[table].try_emplace(item.wanted.key, round_.items.size());
         if (!fresh) {
             auto &before = round_.items[known->second];
@@ -222,6 +227,27 @@ private:
         item.rekeyed = event.rekeyed;
         keep(item.events, chunk, event, id);
         round_.items.push_back(std::move(item));
+    }
+
+    /// How the target has got what this event says; null: it may not have. That a key was left is told again: its absence decides.
+    [[nodiscard]] const Stretch::Arrival *arrival_of(const outbox::Event &event, Oid table, const std::string &key) const
+    {
+        if (stretch_ == nullptr || event.rekeyed || event.operation == Operation::remove)
+            return nullptr;
+        return stretch_->find(*round_.before.upto, table, key);
+    }
+
+    void end(const Stretch::Arrival &arrival, const outbox::Chunk &chunk, const outbox::Event &event, const std::string &id, std::string key)
+    {
+        round_.passed_over = true;
+        keep(round_.over, chunk, event, id);
+        if (!keeping_)
+            return;
+        auto &over = round_.over.back();
+        over.key = std::move(key);
+        over.version = arrival.version;
+        over.published_at = arrival.sent_at;
+        over.completed_at = GetCurrentTimestamp();
     }
 
     /// For the history.
@@ -249,6 +275,7 @@ private:
     std::size_t bytes_ = 0;
     const Destination &destination_;
     const std::map<Oid, outbox::Cursor> &apart_;
+    const Stretch *stretch_;
     Round &round_;
     std::map<Oid, bool> unknown_; ///< tables without a sync we know: whether there is one by now
     std::map<Oid, std::unordered_map<std::string, std::size_t>> index_;

@@ -137,7 +137,7 @@ void Runner::expire_from(const Destination &to, outbox::Cursor cursor)
 {
     constexpr std::size_t piece = 10'000;
     for (;;) {
-        Round round = gather_log(desk_.instance, to, cursor, cursors_, piece, Extent::expired);
+        Round round = gather_log(desk_.instance, to, cursor, cursors_, piece, nullptr, Extent::expired);
         if (round.expired.empty())
             return;
         give_up(round);

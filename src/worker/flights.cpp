@@ -159,6 +159,7 @@ void Runner::land(TimePoint now)
     }
     settle(desk_.instance, *destination(), *round_, *flight_, has_exceptions_, carried_);
     AUTOSYNC_FAULT("after_settle");
+    stretch_.note(*round_, *flight_);
     if (mapped() && (has_exceptions_ || !flight_->waiting.empty()))
         pg::transaction([this] {
             const pg::ActiveSnapshot snapshot;

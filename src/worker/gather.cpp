@@ -22,7 +22,7 @@ std::uint64_t transaction_of(const std::string &event)
 } // namespace
 
 Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                 std::size_t limit, Extent extent)
+                 std::size_t limit, const Stretch *stretch, Extent extent)
 {
     constexpr std::size_t most_events = 10; // per entity: one that changes all the time must not fill the memory
     constexpr std::size_t most_bytes = 32U << 20;
@@ -33,7 +33,7 @@ Round gather_log(std::int64_t instance, const Destination &destination, const ou
         const pg::ActiveSnapshot snapshot;
         if (!round.before.upto)
             round.before.upto = outbox::current_horizon();
-        Collector collector{destination, apart, round};
+        Collector collector{destination, apart, stretch, round};
         std::optional<outbox::Position> last = cursor.position;
         bool fresh = false; // there is something that has not expired
         const bool read = outbox::scan(instance, cursor.passed, *round.before.upto, cursor.position, [&](outbox::Position at, std::string_view bytes) {

@@ -86,7 +86,7 @@ struct Round {
     std::vector<std::int64_t> captured;          ///< times of the commits, for the latency
     bool begun = false;                          ///< some of it has arrived
     bool caught_up = false;                      ///< nothing was left in the log
-    bool passed_over = false;                    ///< events for a sync that is gone: there is something to write down
+    bool passed_over = false;                    ///< events of which nothing is sent: there is something to write down
     bool recorded = false;                       ///< the main cursor was written down with it
     bool record = true;                          ///< false: more follows at once, and a later record tells of this piece too
     // backfill, sweep
@@ -95,6 +95,8 @@ struct Round {
     bool finished = false; ///< the job has nothing after this piece
     std::int64_t done = 0;
 };
+
+class Stretch;
 
 /// What is on its way: changes read under one snapshot, with everything they refer to.
 struct Flight {
@@ -143,9 +145,9 @@ void board(Flight &flight, const std::shared_ptr<Declared> &declared, Item item,
 /// What of the log is gathered: all that comes next, or only as far as all of it has expired.
 enum class Extent : std::uint8_t { all, expired };
 /// The next piece of the log after `cursor`: about `limit` entities. `apart`: tables with cursors of their own, left out unless
-/// `cursor` is theirs.
+/// `cursor` is theirs. `stretch`: what has arrived of the stretch under way; may be null.
 [[nodiscard]] Round gather_log(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                               std::size_t limit, Extent extent = Extent::all);
+                               std::size_t limit, const Stretch *stretch = nullptr, Extent extent = Extent::all);
 /// `cursors`: of the target; what was changed before an entity was unpublished has to be dealt with before that.
 [[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit);
 /// Likewise the next events that are told one by one, in the order of the transactions. `sequence`: of this cursor, kept from one call to the next.

@@ -63,6 +63,7 @@ void Runner::catalog_loaded()
     const Destination *const now = destination();
     if (now == nullptr)
         return;
+    stretch_.follow(*now);
     lanes_.follow(*now);
     forget_retries(apart_retries_);
     forget_retries(job_retries_);
@@ -224,7 +225,7 @@ Runner::Step Runner::take_up(Work work, const Destination &to, TimePoint now, co
 
 Runner::Step Runner::read_log(const Destination &to)
 {
-    Round round = gather_log(desk_.instance, to, cursors_.at(InvalidOid), cursors_, round_limit());
+    Round round = gather_log(desk_.instance, to, cursors_.at(InvalidOid), cursors_, round_limit(), mapped() ? nullptr : &stretch_);
     if (round.items.empty() && round.expired.empty() && round.truncated.empty() && round.lagging.empty() && !round.passed_over) {
         cursors_.at(InvalidOid) = round.after; // in memory only: nothing happened that is worth a record
         return round.caught_up ? Step::nothing : Step::again;

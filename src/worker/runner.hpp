@@ -23,6 +23,7 @@
 #include "worker/round.hpp"
 #include "worker/sessions.hpp"
 #include "worker/shared.hpp"
+#include "worker/stretch.hpp"
 
 namespace autosync::worker {
 
@@ -123,6 +124,7 @@ private:
     std::string target_;
     std::map<Oid, outbox::Cursor> cursors_; ///< InvalidOid: the main one; others lag behind
     std::map<Oid, outbox::Sequence> sequences_; ///< of cursors whose events are told one by one
+    Stretch stretch_; ///< of the main cursor
     std::map<Oid, Retry> apart_retries_;
     std::map<Oid, Retry> job_retries_; ///< tables whose jobs cannot be done for now
     Oid last_apart_ = InvalidOid;      ///< the table that lags behind and had its turn
