@@ -5,27 +5,17 @@ CREATE EXTENSION autosync;
 CREATE SCHEMA backlog;
 SET search_path = backlog;
 SELECT autosync.add_target('try', 'test://', '{"batch_size": 50}') \gset
+SELECT autosync.add_target('other', 'test://') \gset
 CREATE TABLE things (id int PRIMARY KEY, n int NOT NULL);
 SELECT autosync.add_sync('things', 'try') \gset
 SELECT autosync.wait_delivered();
 CREATE VIEW last AS SELECT DISTINCT ON (key) key::int, operation, (document ->> 'n')::int AS n FROM autosync.sent ORDER BY key, sent_id DESC;
 CREATE VIEW wrong AS SELECT id, key FROM things FULL JOIN (SELECT * FROM last WHERE operation = 'upsert') AS l ON id = key WHERE l.n IS DISTINCT FROM things.n OR id IS NULL;
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    met bool;
-BEGIN
-    FOR attempt IN 1 .. 400 LOOP
-        EXECUTE 'SELECT ' || condition INTO met;
-        EXIT WHEN met;
-        COMMIT;
-        PERFORM pg_sleep(0.05);
-    END LOOP;
-    IF NOT met THEN
-        RAISE WARNING 'it never came to this: %', condition;
-    END IF;
-END
-$$;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 SELECT autosync.pause('try');
+SELECT autosync.wait_delivered('other'); -- the worker has heard of it
 INSERT INTO things SELECT i, 0 FROM generate_series(1, 1000) AS i;
 UPDATE things SET n = 1;
 UPDATE things SET n = 2;
@@ -47,6 +37,7 @@ SELECT count(*) AS sent, count(DISTINCT key) AS keys FROM autosync.sent WHERE ke
 -- refused rows are not taken for arrived ones
 ALTER SERVER try OPTIONS (ADD fail '"n": 7\M', ADD max_attempts '1');
 SELECT autosync.pause('try');
+SELECT autosync.wait_delivered('other'); -- the worker has heard of it
 UPDATE things SET n = 7 WHERE id <= 900 AND id % 100 = 0;
 UPDATE things SET n = 8 WHERE id <= 900 AND id % 100 <> 0;
 UPDATE things SET n = 8 WHERE id <= 900 AND id % 200 <> 0;

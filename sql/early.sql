@@ -13,21 +13,9 @@ SELECT autosync.add_sync('orders', 'second', '{"delivery": "sync"}');
 SELECT autosync.add_sync('notes', 'first');
 SELECT autosync.wait_delivered();
 CREATE VIEW arrived AS SELECT target, key, operation, document ->> 'status' AS status FROM autosync.sent ORDER BY target, sent_id;
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    met bool;
-BEGIN
-    FOR attempt IN 1 .. 400 LOOP
-        EXECUTE 'SELECT ' || condition INTO met;
-        EXIT WHEN met;
-        COMMIT;
-        PERFORM pg_sleep(0.05);
-    END LOOP;
-    IF NOT met THEN
-        RAISE WARNING 'it never came to this: %', condition;
-    END IF;
-END
-$$;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 
 -- It is there when COMMIT returns, and is delivered after it as always.
 INSERT INTO orders VALUES (1, 'open'), (2, 'open');

@@ -11,22 +11,9 @@ CREATE TABLE lasting (id int PRIMARY KEY, v text);
 RESET client_min_messages;
 \set SHOW_CONTEXT never
 
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    until timestamptz := clock_timestamp() + '20 s';
-    met bool;
-BEGIN
-    LOOP
-        EXECUTE 'SELECT ' || condition INTO met;
-        EXIT WHEN met;
-        IF clock_timestamp() > until THEN
-            RAISE WARNING 'not met: %', condition;
-            EXIT;
-        END IF;
-        PERFORM pg_sleep(0.02);
-        COMMIT;
-    END LOOP;
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 
 SELECT autosync.add_sync('brief', 'try', '{"event_ttl": "a while"}');
 \echo :LAST_ERROR_SQLSTATE

@@ -4,21 +4,9 @@ DROP EXTENSION IF EXISTS autosync CASCADE;
 CREATE EXTENSION autosync;
 CREATE SCHEMA lag;
 SET search_path = lag;
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    met bool;
-BEGIN
-    FOR attempt IN 1 .. 400 LOOP
-        EXECUTE 'SELECT ' || condition INTO met;
-        EXIT WHEN met;
-        COMMIT;
-        PERFORM pg_sleep(0.05);
-    END LOOP;
-    IF NOT met THEN
-        RAISE WARNING 'it never came to this: %', condition;
-    END IF;
-END
-$$;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 CREATE VIEW lags AS
     SELECT "check", status, regexp_replace(detail, ' from .*, ', ' from …, ') AS detail FROM autosync.health() WHERE "check" LIKE 'lag of%';
 SELECT autosync.add_target('slow', 'test://'), autosync.add_target('picky', 'test://', '{"fail": "bad", "max_attempts": 1000, "retry_initial_delay": "1h", "retry_max_delay": "1h"}');

@@ -25,22 +25,9 @@ SELECT autosync.add_sync('calm', 'try', backfill => false) \gset
 SELECT autosync.add_sync('calm', 'other', backfill => false) \gset
 RESET client_min_messages;
 
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    until timestamptz := clock_timestamp() + '20 s';
-    met bool;
-BEGIN
-    LOOP
-        EXECUTE 'SELECT ' || condition INTO met;
-        EXIT WHEN met;
-        IF clock_timestamp() > until THEN
-            RAISE WARNING 'not met: %', condition;
-            EXIT;
-        END IF;
-        PERFORM pg_sleep(0.02);
-        COMMIT;
-    END LOOP;
-END $$;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 
 -- errors that tell of the server and of the moment, not of the row: 25, 40, 53, 57, 58
 CREATE PROCEDURE suffer(number int, error text) LANGUAGE plpgsql AS $$

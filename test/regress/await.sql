@@ -1,0 +1,16 @@
+-- Waits until the condition is met, 20 s at most, in transactions of its own.
+CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
+DECLARE
+    met bool;
+BEGIN
+    FOR attempt IN 1 .. 1000 LOOP
+        EXECUTE 'SELECT ' || condition INTO met;
+        EXIT WHEN met;
+        COMMIT;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    IF NOT met THEN
+        RAISE WARNING 'not met: %', condition;
+    END IF;
+END
+$$;
