@@ -55,6 +55,7 @@ struct Arrived {
     std::string event_id;         ///< what it was read for
     std::int64_t captured_at = 0; ///< when that was captured, in microseconds since 2000; 0: it is no event
     std::optional<std::int64_t> version{}; ///< of what was sent, if anything was
+    bool inserted = false;                 ///< it was read for its insertion
 };
 /// They are in trouble no more. Marks made by hand that were not what has arrived stay, unless the event came after them. A row that
 /// another transaction is deciding on stays as well: what that decides is done next.

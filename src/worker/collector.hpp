@@ -229,10 +229,10 @@ private:
         round_.items.push_back(std::move(item));
     }
 
-    /// How the target has got what this event says; null: it may not have. That a key was left is told again: its absence decides.
+    /// How the target has got what this event says; null: it may not have. That a key was left, or taken, is told again: whether it is there decides.
     [[nodiscard]] const Stretch::Arrival *arrival_of(const outbox::Event &event, Oid table, const std::string &key) const
     {
-        if (stretch_ == nullptr || event.rekeyed || event.operation == Operation::remove)
+        if (stretch_ == nullptr || event.rekeyed || event.operation != Operation::update)
             return nullptr;
         return stretch_->find(*round_.before.upto, table, key);
     }

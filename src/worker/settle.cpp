@@ -142,7 +142,7 @@ void judge(Flight &flight, const Destination &destination)
 
 void note_done(Flight &flight, Item &item, bool sent, std::optional<std::int64_t> version)
 {
-    flight.done.push_back({item.table, item.wanted.key, item.event_id, item.captured_at, version});
+    flight.done.push_back({item.table, item.wanted.key, item.event_id, item.captured_at, version, item.operation == "insert"});
     for (auto &event : item.events) {
         event.key = item.wanted.key;
         if (sent) {

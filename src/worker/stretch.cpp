@@ -25,7 +25,7 @@ void Stretch::note(const Round &round, const Flight &flight)
     for (const auto &done : flight.done) {
         if (entities_ >= most || bytes_ >= most_bytes)
             return;
-        if (doubtful.contains({done.source, done.key}))
+        if (done.inserted || doubtful.contains({done.source, done.key}))
             continue;
         const auto [at, fresh] = arrived_[done.source].insert_or_assign(done.key, Arrival{done.version, done.version ? flight.sent_at : 0});
         if (fresh) {

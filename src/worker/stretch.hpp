@@ -14,7 +14,8 @@
 namespace autosync::worker {
 
 /// A stretch ends at a horizon, and its rows are read under snapshots that have seen all of that. So the target has what any later piece of the
-/// same stretch says of an entity that has arrived. Bounded, and in memory only: who does not find an entity here sends it again.
+/// same stretch says of an entity that has arrived. Bounded, and in memory only: who does not find an entity here sends it again. Insertions are not
+/// remembered: most rows are loaded once, and that is to cost nothing here; one that changes again is with its first update.
 class Stretch final {
 public:
     struct Arrival {
