@@ -7,6 +7,7 @@
 #include "config/target.hpp"
 #include "declaration/adoption.hpp"
 #include "declaration/check.hpp"
+#include "declaration/dependency.hpp"
 #include "declaration/embedder.hpp"
 #include "declaration/refresh.hpp"
 #include "declaration/triggers.hpp"
@@ -126,7 +127,7 @@ void check_trigger(Oid oid)
     } else {
         check_options(config::kind_of_server(server), config::Level::sync, options);
     }
-    record_dependency(oid, server);
+    record_dependency({TriggerRelationId, oid}, server);
     capture::wake_at_commit();
 }
 

@@ -3,6 +3,7 @@
 #include "config/connection.hpp"
 #include "config/embedder.hpp"
 #include "config/target.hpp"
+#include "declaration/dependency.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::declaration {
@@ -26,19 +27,6 @@ Oid require_embedder(const std::string &name)
     return InvalidOid;
 }
 
-/// Replaces what was recorded before; InvalidOid: nothing any more.
-void record_embedder(Oid server, Oid embedder)
-{
-    pg::call([=] {
-        deleteDependencyRecordsForClass(ForeignServerRelationId, server, ForeignServerRelationId, DEPENDENCY_NORMAL);
-        if (!OidIsValid(embedder))
-            return;
-        const ObjectAddress dependent{ForeignServerRelationId, server, 0};
-        const ObjectAddress referenced{ForeignServerRelationId, embedder, 0};
-        recordDependencyOn(&dependent, &referenced, DEPENDENCY_NORMAL);
-    });
-}
-
 } // namespace
 
 bool restore_embedder(const std::string &server)
@@ -48,22 +36,7 @@ bool restore_embedder(const std::string &server)
     const auto embedder = name == nullptr ? std::nullopt : config::load_connection(*name, InvalidOid);
     if (!embedder || embedder->kind != config::embedder_kind)
         return true;
-    const Oid dependent = connection->server;
-    const Oid referenced = embedder->server;
-    if (pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_foreign_server'::regclass AND objid = $1::oid"
-                        " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
-                        {std::to_string(dependent), std::to_string(referenced)}))
-        return true;
-    const bool locked = pg::call([=] {
-        return ConditionalLockDatabaseObject(ForeignServerRelationId, dependent, 0, AccessShareLock) &&
-               ConditionalLockDatabaseObject(ForeignServerRelationId, referenced, 0, AccessShareLock);
-    });
-    if (!locked)
-        return false;
-    // A dependency of what was dropped a moment ago would be in the way of every other DROP.
-    if (pg::execute_one("SELECT count(*) FROM pg_foreign_server WHERE oid IN ($1::oid, $2::oid)", {std::to_string(dependent), std::to_string(referenced)}) == "2")
-        record_embedder(dependent, referenced);
-    return true;
+    return restore_dependency({ForeignServerRelationId, connection->server}, embedder->server);
 }
 
 void check_embedder(const std::string &server)
@@ -72,7 +45,7 @@ void check_embedder(const std::string &server)
     if (!connection || config::kind_of_server(connection->server).empty())
         return;
     const auto *const name = config::find(connection->options, "embedder");
-    record_embedder(connection->server, name == nullptr ? InvalidOid : require_embedder(*name));
+    record_dependency({ForeignServerRelationId, connection->server}, name == nullptr ? InvalidOid : require_embedder(*name));
 }
 
 std::string target_of_embedder(const std::string &embedder)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/refresh.hpp"
+#include "declaration/dependency.hpp"
 #include "declaration/triggers.hpp"
 #include "operate/access.hpp"
 #include "pg/spi.hpp"
@@ -54,7 +55,7 @@ void arrange_refresh(const config::Table &parent, const std::string &target, con
         pg::execute(definition(refresh.child, target, true));
         const Oid server = pg::call([name] { return get_foreign_server_oid(name, false); });
         for (const auto &row : triggers_of(refresh.child, target))
-            record_dependency(static_cast<Oid>(std::stoul(row[1].value_or("0"))), server);
+            record_dependency({TriggerRelationId, static_cast<Oid>(std::stoul(row[1].value_or("0")))}, server);
     }
     for (const auto &refresh : config::refreshes(parent, before)) {
         if (!OidIsValid(refresh.child) || asked_for(refresh.child, target))

@@ -4,6 +4,7 @@
 
 #include "config/options.hpp"
 #include "declaration/check.hpp"
+#include "declaration/dependency.hpp"
 #include "declaration/refresh.hpp"
 #include "pg/spi.hpp"
 
@@ -74,7 +75,7 @@ void record_dependencies(Oid table, const std::string &target)
     config::Catalog catalog;
     for (const auto *const trigger : {catalog.sync(table, target), catalog.companion(table, target)})
         if (trigger != nullptr)
-            record_dependency(trigger->oid, server);
+            record_dependency({TriggerRelationId, trigger->oid}, server);
 }
 
 } // namespace
@@ -96,35 +97,6 @@ std::string trigger_name(const std::string &target, const std::string &suffix)
     const int room = NAMEDATALEN - 1 - static_cast<int>(tail.size());
     const int length = pg::call([=] { return pg_mbcliplen(text, room, room); });
     return name.substr(0, static_cast<std::size_t>(length)) + tail;
-}
-
-void record_dependency(Oid trigger, Oid server)
-{
-    pg::call([=] {
-        deleteDependencyRecordsForClass(TriggerRelationId, trigger, ForeignServerRelationId, DEPENDENCY_NORMAL);
-        const ObjectAddress dependent{TriggerRelationId, trigger, 0};
-        const ObjectAddress referenced{ForeignServerRelationId, server, 0};
-        recordDependencyOn(&dependent, &referenced, DEPENDENCY_NORMAL);
-    });
-}
-
-bool restore_dependency(Oid table, Oid trigger, Oid server)
-{
-    const auto depends = pg::execute_one("SELECT 1 FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = $1::oid"
-                                         " AND refclassid = 'pg_foreign_server'::regclass AND refobjid = $2::oid AND deptype = 'n'",
-                                         {std::to_string(trigger), std::to_string(server)});
-    if (depends)
-        return true;
-    const bool locked = pg::call([=] {
-        return ConditionalLockRelationOid(table, AccessShareLock) && ConditionalLockDatabaseObject(ForeignServerRelationId, server, 0, AccessShareLock);
-    });
-    if (!locked)
-        return false;
-    // A dependency of what was dropped a moment ago would be in the way of every other DROP.
-    if (pg::execute_one("SELECT 1 FROM pg_trigger, pg_foreign_server AS s WHERE tgrelid = $1::oid AND pg_trigger.oid = $2::oid AND s.oid = $3::oid",
-                        {std::to_string(table), std::to_string(trigger), std::to_string(server)}))
-        record_dependency(trigger, server);
-    return true;
 }
 
 void create_triggers(const Table &table, const std::string &target, const Options &options)

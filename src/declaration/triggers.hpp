@@ -8,12 +8,6 @@
 
 namespace autosync::declaration {
 
-/// A sync depends on its target: DROP SERVER says so, and takes it along with CASCADE. Replaces what was recorded before.
-void record_dependency(Oid trigger, Oid server);
-/// The same for a trigger that was there before, where it is missing: pg_upgrade does not carry it over. False: somebody has one of them locked,
-/// and may be about to drop it. Needs a transaction.
-[[nodiscard]] bool restore_dependency(Oid table, Oid trigger, Oid server);
-
 /// _autosync_<target><suffix>; a target's name that is too long keeps its beginning and a hash of the whole.
 [[nodiscard]] std::string trigger_name(const std::string &target, const std::string &suffix);
 

@@ -1,5 +1,6 @@
 #include "outbox/behind.hpp"
 
+#include "outbox/exceptions.hpp"
 #include "outbox/history.hpp"
 #include "outbox/members.hpp"
 #include "pg/spi.hpp"
@@ -52,40 +53,12 @@ std::set<std::pair<Oid, std::string>> held_among(std::int64_t instance, const st
     return held;
 }
 
-namespace {
-
-/// What was given up makes room for what comes behind it, and is history.
-void keep_given_up(std::int64_t instance, const std::string &target)
-{
-    std::vector<Ended> ended;
-    for (const auto &row : pg::execute("DELETE FROM autosync.exceptions WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM autosync.exceptions AS x WHERE x.instance = $1::int8"
-                                       " AND x.target = $2::name AND x.status IN ('EXPIRED', 'DISCARDED') AND EXISTS (SELECT FROM autosync.behind AS b"
-                                       " WHERE b.instance = x.instance AND b.target = x.target AND b.source = x.source AND b.key = x.key) FOR UPDATE SKIP LOCKED))"
-                                       " RETURNING source, key, event_id, operation, status, attempts, last_error, correlation_id, origin,"
-                                       " (extract(epoch FROM created_at) * 1000000)::int8 - 946684800000000, payload",
-                                       {std::to_string(instance), target})) {
-        auto &event = ended.emplace_back();
-        event.source = static_cast<Oid>(std::stoul(row[0].value_or("0")));
-        event.key = row[1].value_or("");
-        event.event_id = row[2].value_or("");
-        event.operation = row[3].value_or("");
-        event.status = row[4].value_or("");
-        event.attempts = std::stoi(row[5].value_or("0"));
-        event.last_error = row[6].value_or("");
-        event.correlation_id = row[7].value_or("");
-        event.origin = row[8].value_or("");
-        event.created_at = std::stoll(row[9].value_or("0"));
-        event.payload = row[10].value_or("");
-        event.completed_at = GetCurrentTimestamp();
-    }
-    append_history(instance, target, ended);
-}
-
-} // namespace
-
 bool let_on(std::int64_t instance, const std::string &target)
 {
-    keep_given_up(instance, target);
+    auto ended = take_given_up(instance, target);
+    for (auto &event : ended)
+        event.completed_at = GetCurrentTimestamp();
+    append_history(instance, target, ended);
     return !pg::execute("WITH next AS (SELECT DISTINCT ON (b.source, b.key) b.source, b.key, b.place FROM autosync.behind AS b WHERE b.instance = $1::int8 AND b.target = $2::name"
                 " AND NOT EXISTS (SELECT FROM autosync.exceptions AS x WHERE x.instance = b.instance AND x.target = b.target AND x.source = b.source AND x.key = b.key"
                 " AND x.status NOT IN ('EXPIRED', 'DISCARDED')) ORDER BY b.source, b.key, b.place),"

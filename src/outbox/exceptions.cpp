@@ -156,6 +156,26 @@ void write_expired(std::int64_t instance, const std::string &target, std::string
                 {std::to_string(instance), target, std::move(list), too_old});
 }
 
+/// Of a row x of the exceptions, what ended_of() reads.
+constexpr const char *ended_columns = "x.source, x.key, x.event_id, x.operation, x.status, x.attempts, x.last_error, x.correlation_id, x.origin,"
+                                      " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000, x.payload";
+Ended ended_of(const std::vector<pg::Cell> &row)
+{
+    Ended event;
+    event.source = static_cast<Oid>(std::stoul(row[0].value_or("0")));
+    event.key = row[1].value_or("");
+    event.event_id = row[2].value_or("");
+    event.operation = row[3].value_or("");
+    event.status = row[4].value_or("");
+    event.attempts = std::stoi(row[5].value_or("0"));
+    event.last_error = row[6].value_or("");
+    event.correlation_id = row[7].value_or("");
+    event.origin = row[8].value_or("");
+    event.created_at = std::stoll(row[9].value_or("0"));
+    event.payload = row[10].value_or("");
+    return event;
+}
+
 } // namespace
 
 std::vector<Due> take_due(std::int64_t instance, const std::string &target, std::size_t limit)
@@ -197,27 +217,28 @@ std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &ta
                 " AND e.captured_at > extract(epoch FROM m.created_at) * 1000000 - 946684800000000))"
                 " FOR UPDATE OF m SKIP LOCKED) AS gone"
                 " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key"
-                " RETURNING x.source, x.key, x.event_id, x.operation, x.status, x.attempts, x.last_error, x.correlation_id, x.origin, x.verb,"
-                " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000, x.payload",
+                " RETURNING " + std::string{ended_columns} + ", x.verb",
                 {std::to_string(instance), target, std::move(list)});
     std::vector<Ended> ended;
     for (const auto &row : gone) {
-        if (row[9] == "confirm" || row[3] == "backfill" || row[3] == "sweep") // no events
+        if (row[11] == "confirm" || row[3] == "backfill" || row[3] == "sweep") // no events
             continue;
-        auto &event = ended.emplace_back();
-        event.source = static_cast<Oid>(std::stoul(row[0].value_or("0")));
-        event.key = row[1].value_or("");
-        event.event_id = row[2].value_or("");
-        event.operation = row[3].value_or("");
-        if (row[4] == "EXPIRED" || row[4] == "DISCARDED") // it has ended before; else a newer state has arrived
-            event.status = *row[4];
-        event.attempts = std::stoi(row[5].value_or("0"));
-        event.last_error = row[6].value_or("");
-        event.correlation_id = row[7].value_or("");
-        event.origin = row[8].value_or("");
-        event.created_at = std::stoll(row[10].value_or("0"));
-        event.payload = row[11].value_or("");
+        auto &event = ended.emplace_back(ended_of(row));
+        if (event.status != "EXPIRED" && event.status != "DISCARDED") // else it has ended before
+            event.status = "COMPLETED"; // a newer state has arrived
     }
+    return ended;
+}
+
+std::vector<Ended> take_given_up(std::int64_t instance, const std::string &target)
+{
+    std::vector<Ended> ended;
+    for (const auto &row : pg::execute("DELETE FROM autosync.exceptions AS x WHERE x.ctid = ANY (ARRAY(SELECT x.ctid FROM autosync.exceptions AS x WHERE x.instance = $1::int8"
+                                       " AND x.target = $2::name AND x.status IN ('EXPIRED', 'DISCARDED') AND EXISTS (SELECT FROM autosync.behind AS b"
+                                       " WHERE b.instance = x.instance AND b.target = x.target AND b.source = x.source AND b.key = x.key) FOR UPDATE SKIP LOCKED))"
+                                       " RETURNING " + std::string{ended_columns},
+                                       {std::to_string(instance), target}))
+        ended.push_back(ended_of(row));
     return ended;
 }
 

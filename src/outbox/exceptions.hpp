@@ -61,6 +61,8 @@ struct Arrived {
 /// another transaction is deciding on stays as well: what that decides is done next.
 /// Those that are returned were events, and are over.
 std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
+/// What was given up makes room for what comes behind it, and is history.
+[[nodiscard]] std::vector<Ended> take_given_up(std::int64_t instance, const std::string &target);
 /// A request that may be applied yet: it could overwrite what comes after it, so the entity is delivered once more when it no longer can.
 /// Its mark has the verb 'confirm', and goes only when that has happened. What a user marked by hand stays that.
 struct Doubt {

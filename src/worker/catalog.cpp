@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "config/options.hpp"
+#include "declaration/dependency.hpp"
 #include "declaration/embedder.hpp"
-#include "declaration/triggers.hpp"
 #include "outbox/forgotten.hpp"
 #include "outbox/word.hpp"
 #include "pg/spi.hpp"
@@ -252,7 +252,7 @@ bool Catalog::load(std::int64_t instance)
             unless_locked([&] { return note_drift(instance, sync, state.empty() ? pg::Cell{} : state.mapped()); });
         const auto owner = sync.owner;
         if (!restored)
-            unless_locked([&] { return declaration::restore_dependency(sync.table, sync.trigger, destination.access.at(owner).server); });
+            unless_locked([&] { return declaration::restore_dependency({TriggerRelationId, sync.trigger, sync.table}, destination.access.at(owner).server); });
         destination.syncs.push_back(declare(instance, std::move(sync), find(found->first), destination.access.at(owner)));
     }
     for (const auto &[sync, signature] : signatures) {
