@@ -15,7 +15,6 @@ CREATE VIEW wrong AS SELECT id, key FROM things FULL JOIN (SELECT * FROM last WH
 \set await :tests '/test/regress/await.sql'
 \i :await
 SELECT autosync.pause('try');
-SELECT autosync.wait_delivered('other'); -- the worker has heard of it
 INSERT INTO things SELECT i, 0 FROM generate_series(1, 1000) AS i;
 UPDATE things SET n = 1;
 UPDATE things SET n = 2;
@@ -37,7 +36,6 @@ SELECT count(*) AS sent, count(DISTINCT key) AS keys FROM autosync.sent WHERE ke
 -- refused rows are not taken for arrived ones
 ALTER SERVER try OPTIONS (ADD fail '"n": 7\M', ADD max_attempts '1');
 SELECT autosync.pause('try');
-SELECT autosync.wait_delivered('other'); -- the worker has heard of it
 UPDATE things SET n = 7 WHERE id <= 900 AND id % 100 = 0;
 UPDATE things SET n = 8 WHERE id <= 900 AND id % 100 <> 0;
 UPDATE things SET n = 8 WHERE id <= 900 AND id % 200 <> 0;

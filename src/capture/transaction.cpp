@@ -6,6 +6,7 @@
 #include "outbox/append.hpp"
 #include "pg/bridge.hpp"
 #include "pg/fault.hpp"
+#include "worker/news.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::capture {
@@ -19,6 +20,7 @@ Buffer *changes = nullptr; // per session; never destroyed
 bool sealed = false;       // our pre-commit has run: whatever another module changes now is written at once
 bool wrote = false;        // this transaction has rows in the log
 bool wake = false;
+bool declares = false;     // the worker must know of it first
 bool rows = false;         // events of this transaction carry their rows
 std::uint32_t serials = 0; // of this transaction that were given away
 
@@ -53,6 +55,7 @@ void forget()
     sealed = false;
     wrote = false;
     wake = false;
+    declares = false;
     rows = false;
     serials = 0;
     forget_awaited();
@@ -73,6 +76,8 @@ void at_transaction(XactEvent event, void *)
                 write_trailer();
             flush(false);
             sealed = true;
+            if (declares)
+                worker::announce();
             break;
         case XACT_EVENT_COMMIT:
             if (wake)
@@ -155,6 +160,12 @@ void wake_at_commit()
 {
     register_callbacks();
     wake = true;
+}
+
+void announce_at_commit()
+{
+    wake_at_commit();
+    declares = true;
 }
 
 } // namespace autosync::capture

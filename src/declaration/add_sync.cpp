@@ -22,7 +22,7 @@ Checked add_sync(Oid oid, const std::string &target, const config::Options &opti
     create_triggers(*catalog.table(oid), target, options);
     if (backfill)
         request_job(target, oid, Job::backfill, "add_sync");
-    capture::wake_at_commit();
+    capture::announce_at_commit();
     return checked;
 }
 

@@ -133,7 +133,7 @@ AUTOSYNC_SQL(autosync_alter_sync)
     if (!targets::keeps_history(config::kind_of_server(operate::require_target(target)), after)) // else what was told stays told
         declaration::request_jobs(declared, before, after);
     declaration::notice_of_model(operate::source_name(source), target, before, after);
-    capture::wake_at_commit();
+    capture::announce_at_commit();
     PG_RETURN_VOID();
 }
 
@@ -155,6 +155,6 @@ AUTOSYNC_SQL(autosync_drop_sync)
     if (purge)
         declaration::request_purge(target, source, config::source_name(declared.table.schema, declared.table.name), declared.row.declaration.options,
                                    "drop_sync");
-    capture::wake_at_commit();
+    capture::announce_at_commit();
     PG_RETURN_VOID();
 }

@@ -128,7 +128,7 @@ void check_trigger(Oid oid)
         check_options(config::kind_of_server(server), config::Level::sync, options);
     }
     record_dependency({TriggerRelationId, oid}, server);
-    capture::wake_at_commit();
+    capture::announce_at_commit();
 }
 
 /// Triggers name their target, targets their embedder: a server that is named so keeps its name.
@@ -193,9 +193,9 @@ void look_at(const std::string &tag, Oid object, const Node *statement)
         refuse_rename(statement);
         check_embedder(server_name(object));
         notice_of_models(server_name(object), statement);
-        capture::wake_at_commit(); // what did not work may work now
+        capture::announce_at_commit(); // what did not work may work now
     } else if (tag == "CREATE USER MAPPING" || tag == "ALTER USER MAPPING") {
-        capture::wake_at_commit();
+        capture::announce_at_commit();
     }
 }
 

@@ -70,7 +70,7 @@ void set_paused(const std::optional<std::string> &target, const std::optional<st
     if (!paused)
         for (const auto &name : targets)
             let_go(instance, name, tables);
-    capture::wake_at_commit();
+    capture::announce_at_commit();
 }
 
 /// Sets the figures to zero; the state stays.

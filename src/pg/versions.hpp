@@ -29,6 +29,8 @@ inline IndexScanDesc index_beginscan(Relation table, Relation index, Snapshot sn
 {
     return index_beginscan(table, index, snapshot, keys, orderings);
 }
+
+inline bool ConditionalXactLockTableWait(TransactionId xid, bool /*log_failure*/) { return ConditionalXactLockTableWait(xid); }
 #endif
 
 /// A process' place among all of them.

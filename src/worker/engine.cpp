@@ -35,6 +35,7 @@ constexpr std::uint64_t compact_after = 5'000; // looks; about as many cursor re
 constexpr milliseconds error_pause{1'000};
 constexpr int disturbances_told = 10;          // in a row, until somebody is told
 constexpr milliseconds reload_pause{100};      // unknown tables may change all the time
+constexpr milliseconds news_pause{1};          // others are told of a commit within microseconds
 constexpr milliseconds trouble_pause{30'000};  // a broken declaration may have been mended where we do not hear of it
 
 } // namespace
@@ -232,7 +233,10 @@ milliseconds Engine::turn(bool woken)
     State &state = *state_;
     auto now = Clock::now();
     const milliseconds poll{config::settings.poll_interval};
-    const bool look = woken || state.look_again || now >= state.next_look;
+    const bool told = state.desk != nullptr && state.desk->news.arrived();
+    if (told)
+        pg::transaction([&state] { state.desk->news.hear(); });
+    const bool look = told || woken || state.look_again || now >= state.next_look;
     if (look)
         state.review = reviews_asked(MyDatabaseId);
     if (look || Catalog::stale() || Catalog::suspect()) {
@@ -287,6 +291,8 @@ milliseconds Engine::turn(bool woken)
         state.look_again = true;
         patience = Catalog::stale() ? milliseconds{0} : std::min(patience, reload_pause);
     }
+    if (state.desk->news.arrived())
+        patience = std::min(patience, news_pause);
     if (state.client.in_flight() > 0)
         patience = std::min(patience, state.client.patience());
     return std::max(patience, milliseconds{0});

@@ -70,6 +70,7 @@ Runner::Step Runner::go_on(TimePoint now)
     }
     auto flight = round_->history ? read_history(*destination(), *round_, round_limit()) : read_flight(*destination(), *round_, round_limit(), lanes_);
     AUTOSYNC_FAULT("after_read");
+    flight->outdated = flight->outdated || desk_.news.arrived();
     const bool outdated = flight->outdated;
     launch(std::move(flight), now);
     return outdated ? Step::nothing : Step::again;

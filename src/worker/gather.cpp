@@ -6,6 +6,7 @@
 
 #include "pg/spi.hpp"
 #include "worker/collector.hpp"
+#include "worker/news.hpp"
 #include "worker/round.hpp"
 
 namespace autosync::worker {
@@ -116,21 +117,6 @@ Round gather_due(std::int64_t instance, const Destination &destination, const st
     return round;
 }
 
-namespace {
-
-/// Who has asked for a job wakes us when that can be seen, a moment before others hear of what was declared with it. Its locks go only then.
-void hear_of(const std::string &requester)
-{
-    const auto xid = static_cast<TransactionId>(std::stoul(requester));
-    pg::call([xid] {
-        if (TransactionIdIsNormal(xid) && !TransactionIdIsCurrentTransactionId(xid))
-            XactLockTableWait(xid, nullptr, nullptr, XLTW_None);
-        AcceptInvalidationMessages();
-    });
-}
-
-} // namespace
-
 std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
 {
     std::vector<Job> jobs;
@@ -142,9 +128,9 @@ std::vector<Job> load_jobs(std::int64_t instance, const std::string &target)
                                            " ORDER BY array_position('{purge,sweep,rebuild,backfill}', kind), requested_at, source"
                                            " FOR UPDATE SKIP LOCKED", // those being asked for anew begin when that has committed
                                            {std::to_string(instance), target})) {
-            jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),
-                            row[4].value_or("{}"), row[5].value_or(""), row[6].has_value()});
-            hear_of(row[7].value_or("0"));
+            if (heard_of(static_cast<TransactionId>(std::stoul(row[7].value_or("0"))))) // it may have declared what the job is to go by
+                jobs.push_back({static_cast<Oid>(std::stoul(row[0].value_or("0"))), row[1].value_or(""), row[2].value_or(""), row[3].value_or(""),
+                                row[4].value_or("{}"), row[5].value_or(""), row[6].has_value()});
         }
     });
     return jobs;

@@ -20,6 +20,7 @@
 #include "worker/errand.hpp"
 #include "worker/herald.hpp"
 #include "worker/lane.hpp"
+#include "worker/news.hpp"
 #include "worker/round.hpp"
 #include "worker/sessions.hpp"
 #include "worker/shared.hpp"
@@ -33,6 +34,7 @@ struct Desk {
     VersionClock clock;
     http::Client &client;
     Catalog catalog;
+    News news;
 
     Desk(std::int64_t id, http::Client &shared_client) : instance{id}, clock{id}, client{shared_client} {}
 };

@@ -3,6 +3,7 @@
 
 #include "worker/slots.hpp"
 #include "worker/handover.hpp"
+#include "worker/news.hpp"
 #include "worker/waiters.hpp"
 #include "worker/wishes.hpp"
 
@@ -28,6 +29,7 @@ void request()
             request_waiters();
             request_handovers();
             request_wishes();
+            request_news();
             RequestNamedLWLockTranche(tranche, 1);
         });
     });
@@ -55,6 +57,7 @@ void startup()
             make_waiters();
             make_handovers();
             make_wishes();
+            make_news();
             LWLockRelease(AddinShmemInitLock);
         });
     });
