@@ -82,6 +82,8 @@ void at_transaction(XactEvent event, void *)
         case XACT_EVENT_COMMIT:
             if (wake)
                 worker::wake(MyDatabaseId);
+            if (declares)
+                AUTOSYNC_FAULT("after_declaring");
             if (wrote)
                 begin_awaiting();
             forget();

@@ -8,6 +8,7 @@
 #include "outbox/forgotten.hpp"
 #include "outbox/waiting.hpp"
 #include "pg/spi.hpp"
+#include "worker/ddl.hpp"
 #include "worker/shared.hpp"
 
 namespace autosync::worker {
@@ -171,6 +172,11 @@ bool grant_wishes(std::int64_t instance)
             answer(seen, Wish::State::granted);
             granted = true;
         } catch (const pg::Error &error) {
+            if (passes(error)) { // whoever asks waits for as long as they like
+                pg_atomic_fetch_add_u32(&wishes->asked, 1);
+                wake(MyDatabaseId);
+                continue;
+            }
             pg::report(LOG, error.sqlstate(), seen.table == InvalidOid ? "what waits for a session could not be tried again" : "an entity could not be marked as forgotten", error.what());
             answer(seen, Wish::State::denied);
         }

@@ -1,5 +1,6 @@
 """What the targets themselves answer when they are asked for one entity: diff(), why()."""
 import json
+import threading
 
 import pytest
 
@@ -71,6 +72,14 @@ def test_a_forgotten_entity_is_gone_and_stays_away(people, cypher):
     people.wait_delivered()
     assert cypher("MATCH (n:things {_key: '2'}) RETURN n") == []
     assert diff(people, "things", "2", "graph") == {} and why(people, "things", "2", "graph") == "forgotten"
+
+
+def test_forget_takes_as_long_as_somebody_holds_a_lock(people):
+    """The worker gives way to everybody; whoever asks it waits for as long as they like."""
+    holder = people.connect()
+    holder.cursor().execute("LOCK TABLE autosync.forgotten IN SHARE MODE")
+    threading.Timer(0.5, holder.close).start()
+    assert people.execute("SELECT target, state FROM autosync.forget('people', '2')") == [("graph", "erased")]
 
 
 def test_qdrant_holds_what_the_rows_say(database, qdrant, embedder):
