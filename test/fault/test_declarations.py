@@ -45,9 +45,7 @@ def test_a_row_goes_where_its_own_transaction_has_declared_it_to_go(things, serv
     requests = graph.requests
     slow("after_declaring")
     began = time.monotonic()
-    with things.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("ALTER SERVER graph OPTIONS (SET url '%s')" % other.url)
-        cursor.execute("INSERT INTO things VALUES (3, 3)")
+    things.execute("BEGIN; ALTER SERVER graph OPTIONS (SET url '%s'); INSERT INTO things VALUES (3, 3); COMMIT" % other.url)
     assert time.monotonic() - began > 0.9, "it was not slow"
     things.wait_delivered()
     assert len(other.rows) == 1 and graph.requests == requests

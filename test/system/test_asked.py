@@ -77,7 +77,7 @@ def test_a_forgotten_entity_is_gone_and_stays_away(people, cypher):
 def test_forget_takes_as_long_as_somebody_holds_a_lock(people):
     """The worker gives way to everybody; whoever asks it waits for as long as they like."""
     holder = people.connect()
-    holder.cursor().execute("LOCK TABLE autosync.forgotten IN SHARE MODE")
+    holder.cursor().execute("BEGIN; LOCK TABLE autosync.forgotten IN SHARE MODE")
     threading.Timer(0.5, holder.close).start()
     assert people.execute("SELECT target, state FROM autosync.forget('people', '2')") == [("graph", "erased")]
 
