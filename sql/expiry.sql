@@ -72,5 +72,36 @@ CALL await($$EXISTS (SELECT FROM autosync.event_log WHERE status = 'EXPIRED' AND
 SELECT target, entity_id, operation, status FROM autosync.event_log WHERE operation = 'publish' ORDER BY target, entity_id;
 SELECT autosync.resume('try') \gset
 SELECT autosync.wait_delivered();
+
+-- where events are told one by one each of them expires by itself; those that are newer are told, what applications say as well
+SELECT autosync.add_target('journal', 'test://', '{"event_ttl": "1h"}') \gset
+CREATE TABLE orders (id int PRIMARY KEY, status text);
+SELECT autosync.add_sync('orders', 'journal', '{"capture": "row"}', backfill => false) \gset
+SELECT autosync.pause('journal') \gset
+BEGIN;
+INSERT INTO orders VALUES (1, 'open'), (2, 'open');
+UPDATE orders SET status = 'paid' WHERE id = 1;
+SELECT autosync.emit('MAIL_SENT', 'mail', '7', '{"to": "somebody"}', target => 'journal') IS NOT NULL AS emitted;
+COMMIT;
+CREATE VIEW told AS SELECT entity_type, entity_id, event_type, status, payload ->> 'status' AS order_status, last_error
+    FROM autosync.event_log WHERE target = 'journal' ORDER BY entity_type, entity_id, event_id;
+SELECT * FROM told;
+BEGIN;
+CALL age();
+UPDATE orders SET status = 'sent' WHERE id = 1;
+TRUNCATE orders;
+COMMIT;
+CALL await($$(SELECT count(*) = 4 FROM told WHERE status = 'EXPIRED')$$);
+SELECT * FROM told;
+SELECT expired FROM autosync.stat_targets WHERE target = 'journal';
+SELECT autosync.resume('journal') \gset
+SELECT autosync.wait_delivered('journal');
+SELECT event_type, key, document ->> 'status' AS status FROM autosync.sent WHERE target = 'journal' ORDER BY sent_id;
+SELECT * FROM told;
+-- one that is refused later takes the place of the one that has expired, which stays on record
+ALTER SERVER journal OPTIONS (ADD fail 'refused', ADD max_attempts '1');
+INSERT INTO orders VALUES (2, 'refused');
+SELECT autosync.wait_delivered('journal');
+SELECT * FROM told WHERE entity_id = '2';
 SET client_min_messages = warning;
 DROP SCHEMA expiry CASCADE;

@@ -1,7 +1,6 @@
 #include "outbox/behind.hpp"
 
-#include "outbox/exceptions.hpp"
-#include "outbox/history.hpp"
+#include "outbox/given_up.hpp"
 #include "outbox/members.hpp"
 #include "pg/spi.hpp"
 
@@ -55,10 +54,7 @@ std::set<std::pair<Oid, std::string>> held_among(std::int64_t instance, const st
 
 bool let_on(std::int64_t instance, const std::string &target)
 {
-    auto ended = take_given_up(instance, target);
-    for (auto &event : ended)
-        event.completed_at = GetCurrentTimestamp();
-    append_history(instance, target, ended);
+    retire_for_behind(instance, target);
     return !pg::execute("WITH next AS (SELECT DISTINCT ON (b.source, b.key) b.source, b.key, b.place FROM autosync.behind AS b WHERE b.instance = $1::int8 AND b.target = $2::name"
                 " AND NOT EXISTS (SELECT FROM autosync.exceptions AS x WHERE x.instance = b.instance AND x.target = b.target AND x.source = b.source AND x.key = b.key"
                 " AND x.status NOT IN ('EXPIRED', 'DISCARDED')) ORDER BY b.source, b.key, b.place),"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "outbox/early.hpp"
+#include "outbox/given_up.hpp"
 #include "outbox/members.hpp"
 #include "outbox/notices.hpp"
 #include "pg/spi.hpp"
@@ -45,6 +46,9 @@ void append(std::string &out, const Expired &expired)
     append_exact(out, "event_id", expired.event_id);
     append_field(out, "operation", expired.operation);
     append_field(out, "captured_at", std::to_string(expired.captured_at));
+    append_exact(out, "payload", expired.payload);
+    append_exact(out, "correlation_id", expired.correlation_id);
+    append_exact(out, "origin", expired.origin);
 }
 
 template <typename Note> std::string list_of(const std::vector<Note> &notes)
@@ -144,36 +148,17 @@ constexpr const char *too_old = "not delivered within event_ttl";
 
 void write_expired(std::int64_t instance, const std::string &target, std::string list)
 {
-    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, created_at, updated_at,"
-                " expires_at)"
-                " SELECT $1::int8, $2::name, e.source, e.key, e.event_id, e.operation, 'EXPIRED', 0, $4,"
+    pg::execute("INSERT INTO autosync.exceptions AS x (instance, target, source, key, event_id, operation, status, attempts, last_error, payload, correlation_id, origin,"
+                " created_at, updated_at, expires_at)"
+                " SELECT $1::int8, $2::name, e.source, e.key, e.event_id, e.operation, 'EXPIRED', 0, $4, nullif(e.payload, ''), nullif(e.correlation_id, ''), nullif(e.origin, ''),"
                 " timestamptz '2000-01-01 00:00:00+00' + e.captured_at * interval '1 microsecond', clock_timestamp(), clock_timestamp()"
-                " FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, operation text, captured_at int8)"
+                " FROM jsonb_to_recordset($3::jsonb) AS e (source oid, key text, event_id text, operation text, captured_at int8, payload text, correlation_id text, origin text)"
                 " ON CONFLICT (instance, target, source, key) DO UPDATE SET event_id = excluded.event_id, operation = excluded.operation,"
                 " status = excluded.status, attempts = excluded.attempts, last_error = excluded.last_error, request = NULL, answer = NULL, verb = NULL,"
+                " payload = excluded.payload, correlation_id = excluded.correlation_id, origin = excluded.origin,"
                 " created_at = excluded.created_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at, next_attempt_at = NULL"
                 " WHERE x.status IN ('EXPIRED', 'DISCARDED')",
                 {std::to_string(instance), target, std::move(list), too_old});
-}
-
-/// Of a row x of the exceptions, what ended_of() reads.
-constexpr const char *ended_columns = "x.source, x.key, x.event_id, x.operation, x.status, x.attempts, x.last_error, x.correlation_id, x.origin,"
-                                      " (extract(epoch FROM x.created_at) * 1000000)::int8 - 946684800000000, x.payload";
-Ended ended_of(const std::vector<pg::Cell> &row)
-{
-    Ended event;
-    event.source = static_cast<Oid>(std::stoul(row[0].value_or("0")));
-    event.key = row[1].value_or("");
-    event.event_id = row[2].value_or("");
-    event.operation = row[3].value_or("");
-    event.status = row[4].value_or("");
-    event.attempts = std::stoi(row[5].value_or("0"));
-    event.last_error = row[6].value_or("");
-    event.correlation_id = row[7].value_or("");
-    event.origin = row[8].value_or("");
-    event.created_at = std::stoll(row[9].value_or("0"));
-    event.payload = row[10].value_or("");
-    return event;
 }
 
 } // namespace
@@ -196,7 +181,10 @@ std::vector<Due> take_due(std::int64_t instance, const std::string &target, std:
 
 std::set<Oid> note_refusals(std::int64_t instance, const std::string &target, const std::vector<Refusal> &refusals, const std::string &telling)
 {
-    return note_free(instance, target, refusals, [&](std::string list) { write_refusals(instance, target, std::move(list), telling); });
+    return note_free(instance, target, refusals, [&](std::string list) {
+        retire(instance, target, list);
+        write_refusals(instance, target, std::move(list), telling);
+    });
 }
 
 std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities)
@@ -217,28 +205,16 @@ std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &ta
                 " AND e.captured_at > extract(epoch FROM m.created_at) * 1000000 - 946684800000000))"
                 " FOR UPDATE OF m SKIP LOCKED) AS gone"
                 " WHERE x.instance = $1::int8 AND x.target = $2::name AND x.source = gone.source AND x.key = gone.key"
-                " RETURNING " + std::string{ended_columns} + ", x.verb",
+                " RETURNING " + std::string{ended_columns},
                 {std::to_string(instance), target, std::move(list)});
     std::vector<Ended> ended;
     for (const auto &row : gone) {
-        if (row[11] == "confirm" || row[3] == "backfill" || row[3] == "sweep") // no events
+        if (!is_event(row))
             continue;
         auto &event = ended.emplace_back(ended_of(row));
         if (event.status != "EXPIRED" && event.status != "DISCARDED") // else it has ended before
             event.status = "COMPLETED"; // a newer state has arrived
     }
-    return ended;
-}
-
-std::vector<Ended> take_given_up(std::int64_t instance, const std::string &target)
-{
-    std::vector<Ended> ended;
-    for (const auto &row : pg::execute("DELETE FROM autosync.exceptions AS x WHERE x.ctid = ANY (ARRAY(SELECT x.ctid FROM autosync.exceptions AS x WHERE x.instance = $1::int8"
-                                       " AND x.target = $2::name AND x.status IN ('EXPIRED', 'DISCARDED') AND EXISTS (SELECT FROM autosync.behind AS b"
-                                       " WHERE b.instance = x.instance AND b.target = x.target AND b.source = x.source AND b.key = x.key) FOR UPDATE SKIP LOCKED))"
-                                       " RETURNING " + std::string{ended_columns},
-                                       {std::to_string(instance), target}))
-        ended.push_back(ended_of(row));
     return ended;
 }
 
@@ -249,7 +225,10 @@ std::set<Oid> note_doubts(std::int64_t instance, const std::string &target, cons
 
 std::set<Oid> note_expired(std::int64_t instance, const std::string &target, const std::vector<Expired> &changes)
 {
-    return note_free(instance, target, changes, [&](std::string list) { write_expired(instance, target, std::move(list)); });
+    return note_free(instance, target, changes, [&](std::string list) {
+        retire(instance, target, list);
+        write_expired(instance, target, std::move(list));
+    });
 }
 
 std::vector<std::string> expire_marks(std::int64_t instance, const std::string &target, Oid source, std::chrono::milliseconds ttl)

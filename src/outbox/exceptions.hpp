@@ -61,8 +61,6 @@ struct Arrived {
 /// another transaction is deciding on stays as well: what that decides is done next.
 /// Those that are returned were events, and are over.
 std::vector<Ended> clear_exceptions(std::int64_t instance, const std::string &target, const std::vector<Arrived> &entities);
-/// What was given up makes room for what comes behind it, and is history.
-[[nodiscard]] std::vector<Ended> take_given_up(std::int64_t instance, const std::string &target);
 /// A request that may be applied yet: it could overwrite what comes after it, so the entity is delivered once more when it no longer can.
 /// Its mark has the verb 'confirm', and goes only when that has happened. What a user marked by hand stays that.
 struct Doubt {
@@ -80,6 +78,9 @@ struct Expired {
     std::string event_id;
     std::string operation;
     std::int64_t captured_at = 0; ///< in microseconds since 2000
+    std::string payload{};        ///< that the event carried
+    std::string correlation_id{};
+    std::string origin{};
 };
 /// As above: those of tables that are returned have not all been noted. What else is known of the entity, a dead letter or a mark, stays.
 [[nodiscard]] std::set<Oid> note_expired(std::int64_t instance, const std::string &target, const std::vector<Expired> &changes);

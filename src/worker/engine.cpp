@@ -291,8 +291,7 @@ milliseconds Engine::turn(bool woken)
         state.look_again = true;
         patience = Catalog::stale() ? milliseconds{0} : std::min(patience, reload_pause);
     }
-    if (state.desk->news.arrived())
-        patience = std::min(patience, news_pause);
+    patience = std::min(patience, state.desk->news.arrived() ? news_pause : poll);
     if (state.client.in_flight() > 0)
         patience = std::min(patience, state.client.patience());
     return std::max(patience, milliseconds{0});

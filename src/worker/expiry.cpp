@@ -38,8 +38,8 @@ std::int64_t expiry_of(const Destination &destination, const Declared &declared)
 
 bool expires(const Destination &destination)
 {
-    return std::any_of(destination.syncs.begin(), destination.syncs.end(),
-                       [&](const auto &declared) { return ttl_of(destination, *declared).count() > 0; });
+    const auto limited = [&](const auto &declared) { return ttl_of(destination, *declared).count() > 0; };
+    return std::ranges::any_of(destination.syncs, limited) || (destination.words != nullptr && limited(destination.words));
 }
 
 void expire(const Destination &destination, Round &round)
@@ -52,7 +52,7 @@ void expire(const Destination &destination, Round &round)
         if (fresh)
             if (const auto declared = destination.find(item.table); declared != nullptr)
                 limit->second = expiry_of(destination, *declared);
-        return item.captured_at != 0 && item.captured_at < limit->second;
+        return item.captured_at != 0 && item.captured_at < limit->second && item.operation != "truncate";
     };
     const auto kept = std::stable_partition(round.items.begin(), round.items.end(), [&](const Item &item) { return !expired(item); });
     round.expired.insert(round.expired.end(), std::make_move_iterator(kept), std::make_move_iterator(round.items.end()));
@@ -65,12 +65,20 @@ std::set<Oid> note_expired(std::int64_t instance, const std::string &target, con
         return {};
     std::vector<outbox::Expired> expired;
     expired.reserve(round.expired.size());
-    for (const auto &item : round.expired)
-        expired.push_back({item.table, item.wanted.key, item.event_id, item.operation, item.captured_at});
+    for (const auto &item : round.expired) {
+        auto &each = expired.emplace_back(outbox::Expired{item.table, item.wanted.key, item.event_id, item.operation, item.captured_at});
+        if (item.told == nullptr)
+            continue;
+        each.payload = item.told->payload;
+        each.correlation_id = item.told->correlation_id;
+        each.origin = item.told->origin;
+    }
     auto undecided = outbox::note_expired(instance, target, expired);
     const auto first = std::find_if(expired.begin(), expired.end(), [&](const auto &it) { return !undecided.contains(it.source); });
     if (first != expired.end()) {
-        const auto count = std::count_if(expired.begin(), expired.end(), [&](const auto &it) { return !undecided.contains(it.source); });
+        auto count = std::count_if(expired.begin(), expired.end(), [&](const auto &it) { return !undecided.contains(it.source); });
+        if (round.history) // each is one
+            count += std::count_if(round.expired_before.begin(), round.expired_before.end(), [&](const auto &it) { return !undecided.contains(it.table); });
         tell(target, count, "key " + first->key);
     }
     return undecided;
@@ -82,14 +90,18 @@ std::int64_t expire_marks(std::int64_t instance, const Destination &destination)
     std::string first;
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
-        for (const auto &declared : destination.syncs) {
-            const auto ttl = ttl_of(destination, *declared);
+        const auto expire = [&](const Declared &declared) {
+            const auto ttl = ttl_of(destination, declared);
             if (ttl.count() == 0)
-                continue;
-            const auto keys = outbox::expire_marks(instance, destination.name, declared->sync.table, ttl);
+                return;
+            const auto keys = outbox::expire_marks(instance, destination.name, declared.sync.table, ttl);
             count += static_cast<std::int64_t>(keys.size());
             first = first.empty() && !keys.empty() ? keys.front() : first;
-        }
+        };
+        for (const auto &declared : destination.syncs)
+            expire(*declared);
+        if (destination.words != nullptr)
+            expire(*destination.words);
     });
     if (count > 0)
         tell(destination.name, count, "key " + first);
@@ -118,8 +130,12 @@ void Runner::expire_held_up(TimePoint now)
     std::vector<outbox::Cursor> cursors;
     for (const auto &[table, cursor] : cursors_)
         cursors.push_back(cursor);
-    for (const auto &cursor : cursors)
-        expire_from(*to, cursor);
+    for (const auto &cursor : cursors) {
+        if (told_one_by_one(cursor.source, *to))
+            expire_events(*to, cursor);
+        else
+            expire_from(*to, cursor);
+    }
     if (std::any_of(to->syncs.begin(), to->syncs.end(), [&](const auto &it) { return ttl_of(*to, *it) != ttl_of(*to, *to->syncs.front()); }))
         expire_apart(*to);
     expire_at_ = now + std::max<TimePoint::duration>(pause, share * (std::chrono::steady_clock::now() - now));
@@ -138,6 +154,20 @@ void Runner::expire_from(const Destination &to, outbox::Cursor cursor)
     constexpr std::size_t piece = 10'000;
     for (;;) {
         Round round = gather_log(desk_.instance, to, cursor, cursors_, piece, nullptr, Extent::expired);
+        const bool tells = round.lagging.contains(outbox::history_source); // the first event that is told by itself: it may have expired as well
+        if (round.expired.empty() && !tells)
+            return;
+        give_up(round);
+        cursor = round.after;
+    }
+}
+
+/// The same of events that are told one by one.
+void Runner::expire_events(const Destination &to, outbox::Cursor cursor)
+{
+    constexpr std::size_t piece = 1'000; // they carry rows
+    for (;;) {
+        Round round = gather_history(desk_.instance, to, cursor, cursors_, sequences_[cursor.source], piece, Extent::expired);
         if (round.expired.empty())
             return;
         give_up(round);

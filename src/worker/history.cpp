@@ -1,10 +1,12 @@
 // The next events that are told one by one: transactions in the order in which they changed rows.
 
 #include <algorithm>
-#include <iterator>
+#include <ranges>
+#include <set>
 
 #include "pg/spi.hpp"
 #include "worker/collector.hpp"
+#include "worker/expiry.hpp"
 
 namespace autosync::worker {
 
@@ -32,6 +34,17 @@ public:
             round_.captured.push_back(chunk.captured_at);
     }
     [[nodiscard]] bool full(std::size_t limit) const { return round_.items.size() >= limit || bytes_ >= most_bytes; }
+
+    /// All that a chunk has for us has expired.
+    [[nodiscard]] bool expired(std::string_view bytes)
+    {
+        const auto chunk = outbox::read_chunk(bytes);
+        const auto kept = [&](const outbox::Event &event) {
+            const Declared *const declared = concerned(chunk.topics[event.topic]);
+            return declared != nullptr && (event.operation == Operation::truncate || chunk.captured_at >= expiry_of(destination_, *declared));
+        };
+        return std::ranges::none_of(chunk.events, kept);
+    }
 
 private:
     const Declared *concerned(const outbox::Topic &topic)
@@ -136,6 +149,19 @@ void hold(std::int64_t instance, const std::string &target, Round &round)
     round.items = std::move(free);
 }
 
+/// What has expired; of an entity the last of it stands for all in the exceptions.
+void expire_events(const Destination &destination, Round &round)
+{
+    expire(destination, round);
+    std::set<std::pair<Oid, std::string>> newer;
+    std::vector<Item> last;
+    for (auto &item : std::views::reverse(round.expired)) {
+        const bool stands = newer.emplace(item.table, item.wanted.key).second;
+        (stands ? last : round.expired_before).push_back(std::move(item));
+    }
+    round.expired = std::move(last);
+}
+
 } // namespace
 
 outbox::Behind behind(const Item &item)
@@ -144,7 +170,7 @@ outbox::Behind behind(const Item &item)
 }
 
 Round gather_history(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                     outbox::Sequence &sequence, std::size_t limit)
+                     outbox::Sequence &sequence, std::size_t limit, Extent extent)
 {
     Round round;
     round.history = true;
@@ -153,8 +179,12 @@ Round gather_history(std::int64_t instance, const Destination &destination, cons
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         Historian historian{destination, apart, round};
-        std::optional<outbox::Position> last;
+        std::optional<outbox::Position> last = cursor.position;
+        bool fresh = false; // there is something that has not expired
         const auto visit = [&](outbox::Position at, std::string_view bytes) {
+            fresh = extent == Extent::expired && !historian.expired(bytes);
+            if (fresh)
+                return false;
             historian.take(at, bytes);
             last = at;
             return !historian.full(limit);
@@ -168,18 +198,20 @@ Round gather_history(std::int64_t instance, const Destination &destination, cons
                 round.after.position = last;
             }
             hold(instance, destination.name, round);
+            expire_events(destination, round);
             return;
         }
         if (!sequence.stands_at(cursor.passed))
             look(instance, cursor, sequence);
         bool whole = true;
         while (whole && !sequence.empty() && !historian.full(limit)) {
+            last.reset();
             whole = scan_one(instance, sequence.next().xid, std::nullopt, visit);
             if (whole)
                 sequence.pass();
         }
         round.after.passed = sequence.passed();
-        if (!whole) {
+        if (!whole && last) {
             round.after.upto = sequence.passed_after_next();
             round.after.position = last;
             sequence.pass();
@@ -187,6 +219,7 @@ Round gather_history(std::int64_t instance, const Destination &destination, cons
         }
         round.caught_up = sequence.empty() && whole;
         hold(instance, destination.name, round);
+        expire_events(destination, round);
     });
     return round;
 }

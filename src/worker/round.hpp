@@ -152,7 +152,7 @@ enum class Extent : std::uint8_t { all, expired };
 [[nodiscard]] Round gather_due(std::int64_t instance, const Destination &destination, const std::map<Oid, outbox::Cursor> &cursors, std::size_t limit);
 /// Likewise the next events that are told one by one, in the order of the transactions. `sequence`: of this cursor, kept from one call to the next.
 [[nodiscard]] Round gather_history(std::int64_t instance, const Destination &destination, const outbox::Cursor &cursor, const std::map<Oid, outbox::Cursor> &apart,
-                                   outbox::Sequence &sequence, std::size_t limit);
+                                   outbox::Sequence &sequence, std::size_t limit, Extent extent = Extent::all);
 /// What is to be written down of an event that waits behind another.
 [[nodiscard]] outbox::Behind behind(const Item &item);
 [[nodiscard]] std::vector<Job> load_jobs(std::int64_t instance, const std::string &target);

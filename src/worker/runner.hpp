@@ -107,6 +107,7 @@ private:
     void expire_held_up(TimePoint now);
     void give_up(Round &round);
     void expire_from(const Destination &to, outbox::Cursor cursor);
+    void expire_events(const Destination &to, outbox::Cursor cursor);
     void expire_apart(const Destination &to);
 
     Step run(Errand errand);

@@ -2,7 +2,6 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import sys
 
 import pytest
@@ -20,19 +19,29 @@ class FaultyServer(Server):
     def folder(self):
         return pathlib.Path(self.environment["AUTOSYNC_DATA"]) / "autosync_faults"
 
-    def faults(self, asked="", forget=True):
-        if forget:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    def __init__(self):
+        super().__init__()
+        self.before = {}  # how often each place had failed when it was asked to the last time
+
+    def ever_failed(self, place):
+        try:
+            return (self.folder / place).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def faults(self, asked=""):
+        """'PLACE:ACTION:MOST', or nothing. What has failed goes on counting: processes may hear of this late."""
+        if asked:
+            place, action, most = asked.split(":")
+            self.before[place] = self.ever_failed(place)
+            asked = "%s:%s:%d" % (place, action, self.before[place] + int(most))
         with contextlib.closing(self.connect("postgres")) as connection, connection.cursor() as cursor:
             cursor.execute("ALTER SYSTEM SET autosync.faults = '%s'" % asked)
             cursor.execute("SELECT pg_reload_conf()")
 
     def failed(self, place):
-        """How often it has failed."""
-        try:
-            return (self.folder / place).stat().st_size
-        except FileNotFoundError:
-            return 0
+        """How often it has failed since it was asked to."""
+        return self.ever_failed(place) - self.before.get(place, 0)
 
 
 @pytest.fixture(scope="session")

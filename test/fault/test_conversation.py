@@ -1,6 +1,7 @@
 """A target that breaks the conversation off wherever it can, or answers with anything but what it should: nothing is lost, nothing goes back in time,
 the server stays up, and another target does not notice."""
 import email.utils
+import pathlib
 import ssl
 import subprocess
 import time
@@ -160,12 +161,14 @@ def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificate")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                     "-keyout", folder / "key", "-out", folder / "certificate"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run("openssl req -new -key key -subj /CN=localhost -addext subjectAltName=DNS:localhost | openssl x509 -req -signkey key -days -1"
+                   " -copy_extensions copy -out expired", shell=True, check=True, cwd=folder, stderr=subprocess.DEVNULL)
     return folder
 
 
-def tls(folder, version=None):
+def tls(folder, version=None, name="certificate"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate", folder / "key")
+    context.load_cert_chain(folder / name, folder / "key")
     if version is not None:
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.maximum_version = version
@@ -174,16 +177,24 @@ def tls(folder, version=None):
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-@pytest.mark.parametrize("peer", ("untrusted", "TLS 1.0", "plaintext", "no such host"))
-def test_F07_a_peer_that_cannot_be_trusted(mirrored, graph, writer, certificate, peer):
+@pytest.mark.parametrize("peer", ("untrusted", "expired", "TLS 1.0", "plaintext", "no such host"))
+def test_F07_a_peer_that_cannot_be_trusted(mirrored, server, graph, writer, certificate, peer):
     """It gets no byte of what it asks for, and what is pending is kept until the right one is there."""
-    other = bad.Graph(tls={"untrusted": tls(certificate), "TLS 1.0": tls(certificate, ssl.TLSVersion.TLSv1)}.get(peer))
+    other = bad.Graph(tls={"untrusted": tls(certificate), "expired": tls(certificate, name="expired"), "TLS 1.0": tls(certificate, ssl.TLSVersion.TLSv1)}.get(peer))
     mode = "require" if peer == "TLS 1.0" else "verify-full"
+    if peer == "expired":
+        trusted = pathlib.Path(server.environment["PGHOST"]) / "trusted"
+        trusted.write_bytes((certificate / "expired").read_bytes())
+        trusted.chmod(0o644)
+        mirrored.execute("ALTER SERVER graph OPTIONS (ADD sslrootcert '%s')" % trusted)
     url = "http://no-such-host.invalid:7474" if peer == "no such host" else "https://localhost:%d" % other.port
     mirrored.execute("ALTER SERVER graph OPTIONS (SET url '%s', ADD sslmode '%s')" % (url, mode))
     until(lambda: mirrored.value("SELECT state FROM autosync.stat_targets WHERE target = 'graph'") == "unreachable", "it is not noticed")
     assert lag_of_mirror(mirrored) < 5
     assert mirrored.value("SELECT pending FROM autosync.stat_targets WHERE target = 'graph'") > 0
+    if peer == "expired":
+        assert "expired" in mirrored.value("SELECT last_error FROM autosync.stat_targets WHERE target = 'graph'")
+        mirrored.execute("ALTER SERVER graph OPTIONS (DROP sslrootcert)")
     mirrored.execute("ALTER SERVER graph OPTIONS (SET url '%s', DROP sslmode)" % graph.url)
     other.stop()
     assert other.bytes == 0 and other.requests == 0

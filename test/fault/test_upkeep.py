@@ -1,8 +1,9 @@
 """What the worker leaves behind, and what it holds on to, however much has passed."""
 import contextlib
+import pathlib
 import time
 
-from oracle import differences
+from oracle import Stamper, differences, forgotten
 
 
 def worker(database):
@@ -49,3 +50,28 @@ def test_F25_a_hundred_megabytes(things, graph):
     things.execute("DELETE FROM things WHERE id = -9")
     things.wait_delivered()
     assert differences(things, graph) == {}
+
+
+def test_F18_the_extension_is_updated_under_a_worker_that_runs(things, graph, server):
+    """Ours of a release to come: its objects are there while the library, the worker and open sessions are still the old ones."""
+    folder = things.value("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'")
+    script = pathlib.Path(folder) / "extension" / ("autosync--%s--99.0.sql" % things.value("SELECT extversion FROM pg_extension WHERE extname = 'autosync'"))
+    script.write_text("""ALTER TABLE autosync.exceptions ADD COLUMN novelty text;
+        ALTER TABLE autosync.jobs ADD COLUMN novelty int NOT NULL DEFAULT 7;
+        CREATE FUNCTION autosync.novelty() RETURNS text LANGUAGE sql RETURN '99.0';""")
+    writer = Stamper(things, 7, 7, pause=0.002)
+    writer.start()
+    try:
+        time.sleep(0.3)
+        things.execute("ALTER EXTENSION autosync UPDATE TO '99.0'")
+        things.execute("SELECT autosync.backfill('things')")
+        time.sleep(0.7)
+    finally:
+        writer.stopping.set()
+        writer.join()
+        script.unlink()
+    things.wait_delivered()
+    assert things.value("SELECT extversion FROM pg_extension WHERE extname = 'autosync'") == "99.0"
+    assert differences(things, graph) == {} and forgotten(things, [writer]) == {} and writer.disturbed == []
+    assert graph.journal.inversions == 0 and server.crashes() == []
+    assert things.value("SELECT count(*) FROM autosync.health() WHERE status = 'fail'") == 0

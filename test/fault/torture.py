@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import statistics
 import sys
 import time
@@ -178,6 +179,31 @@ def f4(run):
     run.save(run.wanted)
 
 
+def f24(run):
+    """So many dead letters are tried again; some of their rows have become right, changed or gone since."""
+    database, graph = run.scene()
+    database.execute("ALTER SERVER graph OPTIONS (ADD max_attempts '1'); SET autosync.log_errors = off")
+    database.execute("ALTER DATABASE torture_f24 SET autosync.log_errors = off; SELECT pg_terminate_backend(pid) FROM autosync.stat_workers WHERE datname = current_database()")
+    graph.refusing = re.compile("poison")
+    began = time.monotonic()
+    database.execute("INSERT INTO things SELECT i, 1, 'poison' FROM generate_series(1, %s) AS i", run.wanted)
+    while database.value("SELECT failed FROM autosync.stat_targets WHERE target = 'graph'") < run.wanted:
+        time.sleep(0.5)
+    refused = time.monotonic() - began
+    memory = used(worker(database))[0]
+    database.execute("UPDATE things SET seq = 2, pad = NULL WHERE id % 3 = 0; DELETE FROM things WHERE id % 10 = 1")
+    graph.refusing = re.compile("(?!)")
+    began, peak = time.monotonic(), memory
+    database.execute("SELECT autosync.retry('graph')")
+    while not database.value("SELECT autosync.wait_delivered('graph', '1 s')"):
+        peak = max(peak, used(worker(database))[0])
+    seconds = time.monotonic() - began
+    run.count(graph)
+    run.verdict.lost += len(differences(database, graph)) + database.value("SELECT count(*) FROM autosync.failed_events")
+    run.notes = {"dead letters": run.wanted, "refused in s": round(refused, 1), "delivered in s": round(seconds, 1), "worker's memory, MB, before": memory, "at most": peak}
+    run.save(run.wanted)
+
+
 def f27(run):
     """COPY of so many rows: what it costs, and what is left of the log."""
     database, graph = run.scene()
@@ -234,7 +260,7 @@ def f31(run):
     run.save(run.verdict.events)
 
 
-SCENARIOS = {"F1": (f1, "KILLS", 200), "F4": (f4, "EVENTS", 1_000_000), "F27": (f27, "EVENTS", 10_000_000), "F31": (f31, "EVENTS", 10_000_000),
+SCENARIOS = {"F1": (f1, "KILLS", 200), "F4": (f4, "EVENTS", 1_000_000), "F24": (f24, "LETTERS", 100_000), "F27": (f27, "EVENTS", 10_000_000), "F31": (f31, "EVENTS", 10_000_000),
              "F32": (f32, "KILLS", 100)}
 
 
