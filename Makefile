@@ -77,6 +77,8 @@ include $(PGXS)
 override CFLAGS := $(filter-out -Wmissing-variable-declarations,$(CFLAGS))
 override CXXFLAGS := $(filter-out -fexcess-precision=standard -Wmissing-variable-declarations,$(CXXFLAGS))
 -include $(OBJS:.o=.d)
+%.hpp.gch: %.hpp
+	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -x c++-header -o $@ $<
 %.faults.o: %.cpp
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -DAUTOSYNC_FAULTS -c -o $@ $<
 endif

@@ -67,6 +67,8 @@ std::optional<std::int64_t> instance_id()
     return now ? std::optional{now->id} : std::nullopt;
 }
 
+void forget_identity() noexcept { watch.forget(); }
+
 void identity_changed()
 {
     const Oid relation = find_table();

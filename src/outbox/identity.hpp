@@ -18,6 +18,8 @@ struct Identity {
 [[nodiscard]] std::optional<Identity> identity();
 /// The id under which this database captures.
 [[nodiscard]] std::optional<std::int64_t> instance_id();
+/// It is read again the next time it is asked for.
+void forget_identity() noexcept;
 /// To be called after autosync.instance was changed: tells every session.
 void identity_changed();
 

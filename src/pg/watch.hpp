@@ -17,6 +17,7 @@ public:
     /// Whether none of them has changed since remember(). To be asked before they are looked at, for it begins to watch.
     [[nodiscard]] bool holds();
     void remember(std::vector<Oid> relations);
+    void forget() noexcept { valid_ = false; }
 
 private:
     static void changed(Datum self, Oid relation);

@@ -200,14 +200,6 @@ void Catalog::rely_on_tables() const
     *relied_on = std::move(tables);
 }
 
-bool Catalog::in_trouble() const
-{
-    return std::any_of(destinations_.begin(), destinations_.end(), [](const auto &entry) {
-        const auto &syncs = entry.second.syncs;
-        return std::any_of(syncs.begin(), syncs.end(), [](const auto &declared) { return !declared->problem.empty(); });
-    });
-}
-
 bool Catalog::load(std::int64_t instance)
 {
     const auto rewrites = noted_rewrites();

@@ -63,8 +63,6 @@ public:
     bool load(std::int64_t instance);
     [[nodiscard]] const std::map<std::string, Destination> &destinations() const { return destinations_; }
     [[nodiscard]] const Destination *find(const std::string &target) const;
-    /// Some sync cannot be delivered as declared: what mends it (a file, a function) may not tell us.
-    [[nodiscard]] bool in_trouble() const;
 
 private:
     void rely_on_tables() const;

@@ -36,7 +36,8 @@ constexpr milliseconds error_pause{1'000};
 constexpr int disturbances_told = 10;          // in a row, until somebody is told
 constexpr milliseconds reload_pause{100};      // unknown tables may change all the time
 constexpr milliseconds news_pause{1};          // others are told of a commit within microseconds
-constexpr milliseconds trouble_pause{30'000};  // a broken declaration may have been mended where we do not hear of it
+constexpr milliseconds doubt_pause{10'000};    // what we know is read again although nobody has told us of a change: not all that mends it does
+constexpr int doubt_share = 100;               // of the time at most
 
 } // namespace
 
@@ -52,6 +53,7 @@ struct Engine::State {
     std::optional<milliseconds> wall_ahead; ///< of the clock that is never set, at most
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
+    Clock::time_point doubt_at{};
     Alarm alarm;
     Census census;
     std::uint64_t looks = 0;
@@ -91,6 +93,7 @@ struct Engine::State {
 
     void load()
     {
+        const auto began = Clock::now();
         std::map<std::string, std::map<Oid, outbox::Cursor>> cursors;
         pg::transaction([&] {
             const pg::ActiveSnapshot snapshot;
@@ -112,7 +115,9 @@ struct Engine::State {
             names.push_back(name);
         }
         forget_targets(MyDatabaseId, names);
-        reload_at = Clock::now() + reload_pause;
+        const auto ended = Clock::now();
+        reload_at = ended + reload_pause;
+        doubt_at = ended + std::max<Clock::duration>(doubt_pause, doubt_share * (ended - began));
     }
 
     /// What a runner does; when it raises, the runner begins anew after a while.
@@ -237,14 +242,15 @@ milliseconds Engine::turn(bool woken)
     if (told)
         pg::transaction([&state] { state.desk->news.hear(); });
     const bool look = told || woken || state.look_again || now >= state.next_look;
+    if (now >= state.next_look)
+        outbox::forget_identity(); // likewise; one row
     if (look)
         state.review = reviews_asked(MyDatabaseId);
     if (look || Catalog::stale() || Catalog::suspect()) {
         if (!state.adopted())
             return poll;
         const bool asked = state.review != state.reviewed && state.complete;
-        if (Catalog::stale() || (Catalog::suspect() && (asked || now >= state.reload_at)) ||
-            (state.desk->catalog.in_trouble() && now >= state.reload_at + trouble_pause))
+        if (Catalog::stale() || (Catalog::suspect() && (asked || now >= state.reload_at)) || now >= state.doubt_at)
             state.load();
         state.answer_review();
     }

@@ -127,14 +127,15 @@ long Launcher::choose(std::vector<Oid> &chosen)
         }
         if (slot.evicted_by != 0 && BackendPidGetProc(slot.evicted_by) == nullptr)
             slot.evicted_by = 0;
-        if (slot.evicted_by != 0 || (slot.exhausted && !slot.wanted && !slot.has_extension))
+        const bool wanted = slot.wanted || pg_atomic_read_u32(&slot.awake) != 0;
+        if (slot.evicted_by != 0 || (slot.exhausted && !wanted && !slot.has_extension))
             continue;
         if (slot.next_start > now) {
             patience = std::min(patience, milliseconds(now, slot.next_start));
             continue;
         }
         const TimestampTz revisit = TimestampTzPlusMilliseconds(slot.ended_at, revisit_ms);
-        const bool pressing = slot.wanted || !slot.exhausted || revisit <= now;
+        const bool pressing = wanted || !slot.exhausted || revisit <= now;
         if (!pressing)
             patience = std::min(patience, milliseconds(now, revisit));
         candidates.push_back({pressing, slot.ended_at, slot.database});

@@ -174,12 +174,12 @@ void wake(Oid database) noexcept
     }
     // The exchange is a barrier: a worker that leaves takes its latch away first and looks at the flag then, so that
     // either it sees the flag and stays, or no latch is seen here.
-    if (pg_atomic_exchange_u32(&slot->awake, 1) != 0)
-        return;
-    if (Latch *const worker = slot->latch)
+    const bool awake = pg_atomic_exchange_u32(&slot->awake, 1) != 0;
+    Latch *const worker = slot->latch;
+    if (worker == nullptr)
+        ask_for_worker(database); // also when it is awake: who set that may have met a worker that left
+    else if (!awake)
         SetLatch(worker);
-    else
-        ask_for_worker(database);
 }
 
 std::uint64_t ask_for_review(Oid database) noexcept
