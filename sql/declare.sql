@@ -21,7 +21,10 @@ SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j"
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "label": "Customer"}');
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "colour": "red"}');
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": ["s3cret"]}');
+-- what the HTTP library says tells how long it took
+\set VERBOSITY terse
 SELECT autosync.add_target('other', 'neo4j://127.0.0.1:1', '{"username": "neo4j", "password": "s3cret", "enabled": false}') \gset
+\set VERBOSITY default
 SELECT srvoptions, umoptions FROM pg_user_mappings JOIN pg_foreign_server s ON s.oid = srvid WHERE s.srvname = 'other';
 DROP SERVER other CASCADE;
 
