@@ -1,6 +1,7 @@
 """A target that breaks the conversation off wherever it can, or answers with anything but what it should: nothing is lost, nothing goes back in time,
 the server stays up, and another target does not notice."""
 import email.utils
+import functools
 import pathlib
 import ssl
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 import graph as bad
+import patience
 from graph import APPLIED, STEPS, saying
 from oracle import Stamper, differences
 
@@ -37,12 +39,7 @@ def writer(mirrored, graph):
 def worker(database):
     return database.value("SELECT pid FROM autosync.stat_workers WHERE datname = current_database()")
 
-
-def until(condition, message, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
+until = functools.partial(patience.until, timeout=30)
 
 
 def lag_of_mirror(database):

@@ -9,14 +9,8 @@ import pytest
 
 from graph import Graph
 from oracle import TABLE, differences
+from patience import until
 from servers import Database, preload, script
-
-
-def until(condition, message, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
 
 
 class Existing(Database):

@@ -1,16 +1,13 @@
 """What is declared or paused is known before anything is sent that changed with it, or after it, however slow the processes are."""
+import functools
 import time
 
 import pytest
 
+import patience
 from graph import Graph
 
-
-def until(condition, message, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
+until = functools.partial(patience.until, timeout=20)
 
 
 @pytest.fixture

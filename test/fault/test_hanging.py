@@ -1,11 +1,13 @@
 """A request is under way and the target does not answer: whatever an administrator does meanwhile takes no longer than without it."""
 import contextlib
+import functools
 import itertools
 import resource
 import time
 
 import pytest
 
+import patience
 from crashes import back
 from graph import hanging
 from oracle import TABLE, differences
@@ -13,12 +15,7 @@ from servers import Database, script
 
 numbers = itertools.count(1)
 
-
-def until(condition, message, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
+until = functools.partial(patience.until, timeout=20)
 
 
 def declare(database, graph):

@@ -6,16 +6,10 @@ import pytest
 
 from crashes import back
 from oracle import Stamper, differences, forgotten
+from patience import until
 
 PLACES = ("at_start", "after_read", "before_send", "after_send", "before_settle", "in_settle", "after_settle")
 OF_THE_LOG = ("before_rotate", "in_rotate")
-
-
-def until(condition, message, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
 
 
 @pytest.fixture

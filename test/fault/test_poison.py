@@ -6,6 +6,7 @@ import pytest
 
 from graph import Graph
 from oracle import TABLE, differences
+from patience import until
 from servers import Database
 
 
@@ -26,13 +27,6 @@ def refusing(server):
     database.connection.close()
     with server.connect("postgres").cursor() as cursor:
         cursor.execute("DROP DATABASE refused WITH (FORCE)")
-
-
-def until(condition, message, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
 
 
 def delivered(graph, rows):

@@ -1,4 +1,5 @@
 """The world goes wrong: no room on the disk, a clock that jumps."""
+import functools
 import pathlib
 import re
 import subprocess
@@ -7,16 +8,12 @@ import time
 import psycopg2
 import pytest
 
+import patience
 from crashes import back
 from oracle import Stamper, differences, forgotten
 from servers import preload
 
-
-def until(condition, message, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
+until = functools.partial(patience.until, timeout=30)
 
 
 MUCH = ("INSERT INTO things SELECT i, 1, repeat('z', 500) FROM generate_series(-5000, -1) AS i"
@@ -129,7 +126,7 @@ def test_F22_the_clock_jumps(things, graph, world, writer):
     until(lambda: things.value("SELECT retrying FROM autosync.stat_targets WHERE target = 'graph'") == 1, "it is refused")
     world("clock", -2 * DAY)
     graph.refusing = re.compile("(?!)")
-    until(lambda: graph.held().get("-70077") == 1, "what was refused waits for the clock", 20)
+    until(lambda: graph.held().get("-70077") == 1, "what was refused waits for the clock", timeout=20)
     things.execute("UPDATE things SET seq = seq + 1 WHERE id = -70077")
     things.wait_delivered(timeout=20)
     assert graph.held()["-70077"] == 2
