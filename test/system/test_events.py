@@ -100,6 +100,7 @@ def test_the_state_of_one_entity(letters):
     assert letters.execute(status, "near") == [(True, True, False, False)]
     letters.execute("UPDATE letters SET text = 'good' WHERE id = 30")
     wait_until(lambda: ("30", "FAILED") not in states(letters, "near"))
+    letters.wait_delivered("graph")
     for question in ("SELECT target, source, count(*), min(created_at) FROM autosync.event_log WHERE status = 'PENDING' GROUP BY 1, 2",
                      "SELECT entity_id, last_error FROM autosync.event_log WHERE status = 'FAILED' ORDER BY updated_at DESC"):
         assert letters.execute(question) == []
