@@ -20,7 +20,7 @@ UNION ALL SELECT 'extra', d FROM (SELECT document AS d FROM held EXCEPT ALL SELE
 CREATE PROCEDURE arrive() LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT autosync.wait_delivered('mirror') THEN
-        RAISE WARNING 'not delivered';
+        RAISE WARNING 'not delivered' USING DETAIL = concat_ws(E'\n', (SELECT jsonb_agg(t) FROM autosync.stat_targets AS t), (SELECT jsonb_agg(w) FROM autosync.stat_workers AS w));
     END IF;
 END $$;
 -- DDL that changes rows fires no row trigger: the worker looks at the catalogs before anything counts as delivered.
