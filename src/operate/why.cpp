@@ -133,8 +133,6 @@ private:
             return Answer{status, "retrying at " + row[3].value_or("once") + " because " + error, row[4], "Attempts so far: " + row[6].value_or("0") + "."};
         if (status == "waiting_auth")
             return Answer{status, "waiting for authentication: " + error, row[4], "It is delivered once the identity has a session."};
-        if (status == "expired")
-            return Answer{status, "it has waited for too long: " + error, row[5], "Its next change is delivered; autosync.publish() delivers it now."};
         if (row[1].value_or("").empty() && !error.empty())
             return Answer{"pending", "held until " + row[3].value_or("later") + " at the latest: " + error, row[4], by_itself};
         if (status == "pending" && row[1].value_or("").empty() && row[7] == "t")

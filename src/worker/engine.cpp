@@ -21,6 +21,7 @@
 #include "worker/runner.hpp"
 #include "worker/shared.hpp"
 #include "worker/waiters.hpp"
+#include "worker/wall_clock.hpp"
 #include "worker/wishes.hpp"
 
 namespace autosync::worker {
@@ -50,7 +51,7 @@ struct Engine::State {
     std::map<std::string, Clock::time_point> broken_until;
     std::map<std::string, int> disturbed; ///< how often in a row, by what passes by itself
     Clock::time_point housekeeping{};
-    std::optional<milliseconds> wall_ahead; ///< of the clock that is never set, at most
+    WallClock wall;
     Clock::time_point next_look{};
     Clock::time_point reload_at{};
     Clock::time_point doubt_at{};
@@ -156,25 +157,13 @@ struct Engine::State {
         }
     }
 
-    /// A wall clock that was set back, also before this worker came, makes nobody wait for what it said before.
-    void watch_clock(Clock::time_point now)
-    {
-        constexpr milliseconds noticeable{60'000};
-        const auto wall = milliseconds{GetCurrentTimestamp() / 1'000} - std::chrono::duration_cast<milliseconds>(now.time_since_epoch());
-        if (wall_ahead && wall > *wall_ahead - noticeable) {
-            wall_ahead = std::max(wall, *wall_ahead);
-            return;
-        }
-        wall_ahead = wall;
-        look_again = outbox::hurry_what_lies_ahead(desk->instance, noticeable) || look_again;
-    }
-
     void keep_house(Clock::time_point now)
     {
         if (now < housekeeping)
             return;
         housekeeping = now + housekeeping_every;
-        watch_clock(now);
+        if (wall.was_set_back(now)) // also before this worker came: nobody waits for what it said then
+            look_again = outbox::hurry_what_lies_ahead(desk->instance, WallClock::noticeable) || look_again;
         std::vector<outbox::Cursor> cursors;
         for (const auto &[name, runner] : runners) {
             for (const auto &[table, cursor] : runner.cursors())
@@ -243,7 +232,7 @@ milliseconds Engine::turn(bool woken)
         pg::transaction([&state] { state.desk->news.hear(); });
     const bool look = told || woken || state.look_again || now >= state.next_look;
     if (now >= state.next_look)
-        outbox::forget_identity(); // likewise; one row
+        outbox::forget_identity(); // nor has everybody told us who we are by now: one row, read again
     if (look)
         state.review = reviews_asked(MyDatabaseId);
     if (look || Catalog::stale() || Catalog::suspect()) {
