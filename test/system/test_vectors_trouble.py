@@ -19,10 +19,18 @@ def scene(database, qdrant, embedder):
     embedder.control()
     scene = Scene(database, qdrant, embedder)
     database.execute("CREATE TABLE notes (id int PRIMARY KEY, title text, body text, price int)")
-    scene.target(request_timeout="4s")
+    scene.target()
     scene.sync("notes", embed=["title", "body"], payload=["title", "price"])
     scene.arrive()
     return scene
+
+
+@pytest.fixture
+def impatient(scene):
+    """Where somebody hangs, and nowhere else: on a busy machine an answer may take as long."""
+    scene.database.execute("ALTER SERVER vectors OPTIONS (ADD request_timeout '4s')")
+    yield
+    scene.database.execute("ALTER SERVER vectors OPTIONS (DROP request_timeout)")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +59,7 @@ def recovered(scene):
     scene.arrive()
     assert scene.differences(NOTES) == []
     assert scene.letters("notes") == {}
-    assert scene.status()["state"] == "active"
+    scene.wait_for_state("active")  # what has arrived is written down before that
 
 
 @pytest.mark.parametrize("control", [{"shuffle": True}, {"base64": True}, {"shuffle": True, "base64": True}, {"max_inputs": 3}, {"max_request_tokens": 40}],
@@ -79,7 +87,10 @@ def test_an_embedder_that_fails_is_asked_again(scene, control):
 def test_a_wrong_answer_is_never_stored(scene, spoil):
     scene.embedder.control(spoil=spoil)
     keys = write(scene, 3, "spoilt")
-    scene.until(lambda: scene.status()["last_error"] or scene.letters("notes"), "a word about the answer")
+    if spoil == "infinite":  # its rows are refused, and given up after some attempts
+        scene.until(lambda: set(scene.letters("notes")) == set(map(str, keys)), "the dead letters")
+    else:
+        scene.wait_for_state("unreachable")
     time.sleep(0.3)
     assert not set(keys) & set(scene.qdrant.points("notes"))
     scene.embedder.control()
@@ -88,12 +99,12 @@ def test_a_wrong_answer_is_never_stored(scene, spoil):
 
 
 def test_a_full_minute_is_waited_for(scene):
-    scene.embedder.control(count=1, status=429, code="rate_limit_exceeded", retry_after=2)
+    scene.embedder.control(count=1, status=429, code="rate_limit_exceeded", retry_after=6)
     began = time.monotonic()
     write(scene)
     scene.wait_for_state("backing_off")
     recovered(scene)
-    assert 1.5 < time.monotonic() - began < 10
+    assert 5.5 < time.monotonic() - began < 60
 
 
 def test_the_reset_headers_are_obeyed_where_there_is_no_other(scene):
@@ -103,19 +114,20 @@ def test_the_reset_headers_are_obeyed_where_there_is_no_other(scene):
         began = time.monotonic()
         write(scene)
         recovered(scene)
-    assert 1.5 < time.monotonic() - began < 10
+    assert 1.5 < time.monotonic() - began < 60
     assert spent["requests"] <= 7
 
 
 def test_a_spent_quota_stops_and_says_so(scene):
     scene.embedder.control(count=1_000_000, status=429, code="insufficient_quota", type="insufficient_quota",
                            message="You exceeded your current quota, please check your plan and billing details.")
+    began = time.monotonic()
     with scene.spent() as spent:
         write(scene)
         status = scene.wait_for_state("unauthorized")
         assert "quota" in status["last_error"]
         time.sleep(1)
-    assert spent["requests"] < 15
+    assert spent["requests"] < 10 + 4 * (time.monotonic() - began)  # with retry_max_delay two per second
     scene.embedder.control()
     recovered(scene)
 
@@ -129,7 +141,7 @@ def test_a_wrong_key_for_the_embedder_stops_and_says_so(scene):
     recovered(scene)
 
 
-def test_an_embedder_that_hangs_is_given_up_and_asked_again(scene):
+def test_an_embedder_that_hangs_is_given_up_and_asked_again(scene, impatient):
     scene.embedder.control(delay_ms=5000)  # longer than the target waits
     write(scene)
     scene.wait_for_state("unreachable", "backing_off")
@@ -149,7 +161,7 @@ def test_poison_parks_its_own_row_alone(scene):
         scene.until(lambda: set(keys) - set(scene.qdrant.points("notes")) == {culprit}, "all the others")
     # What was embedded on the way to the culprit is kept.
     assert spent["inputs"] == 29 and spent["repeated"] == 0
-    assert scene.status()["state"] == "active"
+    scene.wait_for_state("active")
     scene.database.execute("UPDATE notes SET body = 'with salt' WHERE id = %s", culprit)
     scene.until(lambda: scene.letters("notes") == {}, "a newer state that settles the dead letter")
     recovered(scene)
@@ -187,7 +199,7 @@ def test_a_wrong_key_for_qdrant_stops_and_says_so(scene):
     recovered(scene)
 
 
-def test_a_qdrant_that_hangs_is_given_up_and_asked_again(scene):
+def test_a_qdrant_that_hangs_is_given_up_and_asked_again(scene, impatient):
     scene.qdrant.fault(count=2, match="/points", delay_ms=5000)
     write(scene)
     scene.wait_for_state("unreachable", "backing_off")
@@ -253,13 +265,14 @@ def test_a_hanging_embedder_delays_no_other_target(scene, graph):
     scene.sync("notes", "graph")
     for target in ("trial", "graph"):
         scene.arrive(target)
-    scene.embedder.control(delay_ms=5000)
+    scene.embedder.control(delay_ms=600_000)  # nobody waits for that, nor until the request is given up
     for _ in range(3):
         key, = write(scene, 1, "in step")
-        assert database.value("SELECT autosync.wait_delivered('trial', '5s')") and database.value("SELECT autosync.wait_delivered('graph', '5s')")
+        assert database.value("SELECT autosync.wait_delivered('trial', '30s')") and database.value("SELECT autosync.wait_delivered('graph', '30s')")
         assert graph.rows("MATCH (n:notes {id: %d}) RETURN n.price" % key) == [[key]]
         assert key not in scene.qdrant.points("notes")
-    scene.embedder.control()
+    scene.embedder.kill()
+    scene.embedder.start()
     recovered(scene)
     assert graph.rows("MATCH (n:notes) RETURN count(n)") == [[database.value("SELECT count(*) FROM notes")]]
     database.execute("SELECT autosync.drop_sync('notes', 'graph'); SELECT autosync.drop_sync('notes', 'trial')")
@@ -321,6 +334,7 @@ def test_both_killed_in_the_middle_of_a_storm(scene):
         time.sleep(0.3)
         part.start()
     time.sleep(0.5)
+    scene.until(lambda: sum(storm.committed for storm in storms) > 200 or not all(storm.is_alive() for storm in storms), "changes")
     for storm in storms:
         storm.finish()
     assert sum(storm.committed for storm in storms) > 200

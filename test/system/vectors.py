@@ -83,21 +83,21 @@ class Scene:
     def sync(self, table, target="vectors", backfill=True, **options):
         self.database.execute("SELECT autosync.add_sync(%s, %s, %s, backfill => %s)", table, target, json.dumps(options), backfill)
 
-    def arrive(self, target="vectors", timeout=60):
+    def arrive(self, target="vectors", timeout=180):
         self.database.wait_delivered(target, timeout)
 
     def status(self, target="vectors"):
         """The row of stat_targets."""
         return json.loads(self.database.value("SELECT row_to_json(t)::text FROM autosync.stat_targets t WHERE target = %s", target))
 
-    def until(self, condition, what, timeout=20):
+    def until(self, condition, what, timeout=60):
         deadline = time.monotonic() + timeout
         while not (found := condition()):
             assert time.monotonic() < deadline, "%s: not within %d s; %s" % (what, timeout, self.status())
             time.sleep(0.02)
         return found
 
-    def wait_for_state(self, *states, target="vectors", timeout=20):
+    def wait_for_state(self, *states, target="vectors", timeout=60):
         return self.until(lambda: (status := self.status(target))["state"] in states and status, "state " + " or ".join(states), timeout)
 
     def letters(self, table):
