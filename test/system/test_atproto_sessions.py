@@ -287,8 +287,8 @@ def test_an_account_that_is_no_more_waits_for_somebody(people, home):
     people.execute("UPDATE notes SET text = 'too late' WHERE id = 25; INSERT INTO notes VALUES (26, %s, 'of somebody else')", home.dids[1])
     wait_for(lambda: pending(people, gone) == 1)
     wait_for(lambda: texts(home, home.dids[1]).get("26") == "of somebody else")
-    status, _, error = state(people, gone)
-    assert status == "revoked" and error == "AccountNotFound: Account not found"
+    wait_for(lambda: state(people, gone)[0] == "revoked")
+    assert state(people, gone)[2] == "AccountNotFound: Account not found"
     reason = people.value("SELECT last_error FROM autosync.pending_syncs WHERE did = %s", gone)
     assert "sign in anew with autosync.atp_login()" in reason and "AccountNotFound" in reason
     assert people.value("SELECT count(*) FROM autosync.failed_events") == 0 and people.value("SELECT state FROM autosync.stat_targets") == "active"
