@@ -98,7 +98,14 @@ class Graph:
             def handle_error(self, request, client_address):
                 raise  # a defect of this file
 
-        self.server = Listener(("127.0.0.1", self.port), Handler)
+        deadline = time.monotonic() + 60
+        while self.server is None:
+            try:
+                self.server = Listener(("127.0.0.1", self.port), Handler)
+            except OSError:  # while nobody listened, somebody's connection may have got the port
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
