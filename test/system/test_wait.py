@@ -5,6 +5,14 @@ import time
 import pytest
 
 
+def wait_until_waiting(database, pid):
+    """Until a session's COMMIT waits for the delivery."""
+    deadline = time.monotonic() + 60
+    while database.value("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", pid) != "Extension":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def orders(database, graph):
     database.execute("CREATE TABLE orders (id int PRIMARY KEY, status text)")
@@ -61,16 +69,13 @@ def test_a_wait_holds_no_lock_is_seen_and_can_be_cancelled(orders, graph):
     thread = threading.Thread(target=commit)
     thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while orders.value("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", pid) != "Extension":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until_waiting(orders, pid)
         assert orders.value("SELECT status FROM orders WHERE id = 2") == "cancelled"  # everybody else sees it
         assert orders.value("SELECT count(*) FROM pg_locks WHERE pid = %s AND locktype <> 'virtualxid'", pid) == 0
         assert orders.value("SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity WHERE pid = %s", pid)
         assert not returned.is_set()
         orders.execute("SELECT pg_cancel_backend(%s)", pid)
-        assert returned.wait(10)
+        assert returned.wait(60)
     finally:
         orders.execute("SELECT autosync.resume('graph')")
         thread.join(30)
@@ -83,9 +88,10 @@ def test_a_wait_holds_no_lock_is_seen_and_can_be_cancelled(orders, graph):
 def test_a_target_that_comes_back_lets_go_of_those_who_wait(orders, graph):
     orders.execute("SELECT autosync.pause('graph')")
     done = threading.Event()
+    connection = orders.connect()
+    pid = connection.get_backend_pid()
 
     def commit():
-        connection = orders.connect()
         with connection.cursor() as cursor:
             cursor.execute("UPDATE orders SET status = 'late' WHERE id = 3")
         connection.commit()
@@ -94,9 +100,10 @@ def test_a_target_that_comes_back_lets_go_of_those_who_wait(orders, graph):
 
     thread = threading.Thread(target=commit)
     thread.start()
+    wait_until_waiting(orders, pid)
     time.sleep(1)
     assert not done.is_set()
     orders.execute("SELECT autosync.resume('graph')")
-    assert done.wait(20)
+    assert done.wait(60)
     thread.join()
     assert graph.rows("MATCH (o:orders {id: 3}) RETURN o.status") == [["late"]]
