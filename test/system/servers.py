@@ -1,6 +1,7 @@
 """A private PostgreSQL and databases in it, as tests see them; and the project's scripts."""
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,7 @@ class Server:
         """kill -9 of the postmaster; the others find it gone and end without another word, as in a crash."""
         data = pathlib.Path(self.environment["AUTOSYNC_DATA"])
         postmaster = int((data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGSTOP)  # nobody is born meanwhile who would live on
         children = subprocess.run(["pgrep", "-P", str(postmaster)], stdout=subprocess.PIPE, text=True).stdout.split()
         for process in [postmaster, *map(int, children)]:
             try:

@@ -1,4 +1,5 @@
 """What a crash in the worst moment leaves of the outbox: nothing is lost, nothing goes back in time, and commits go on."""
+import itertools
 import pathlib
 import subprocess
 import time
@@ -11,7 +12,7 @@ from servers import preload
 ROWS = 10_000
 
 
-def wait_until(condition, message, timeout=30):
+def wait_until(condition, message, timeout=60):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, message
@@ -81,7 +82,7 @@ def test_what_is_repeated_after_a_crash_does_not_go_back_in_time(things, server,
     things.execute("INSERT INTO things SELECT i, 0 FROM generate_series(1, %s) AS i", ROWS)
     things.wait_delivered("mirror")
     repeated = 0
-    for round_ in range(1, 3):
+    for round_ in itertools.count(1):
         before = sent(things)
         things.execute("UPDATE things SET n = n + 1")
         things.execute("DELETE FROM things WHERE id::int %% 1000 = %s", round_)
@@ -97,8 +98,10 @@ def test_what_is_repeated_after_a_crash_does_not_go_back_in_time(things, server,
             things.execute("UPDATE things SET n = n + 1 WHERE id::int %% 100 = %s", part)
         things.wait_delivered("mirror")
         repeated += things.value("SELECT count(*) FROM (SELECT FROM autosync.sent WHERE operation = 'upsert' GROUP BY key, document HAVING count(*) > 1) AS again")
+        if round_ >= 2 and repeated > 0:
+            break
+        assert round_ < 10, "no crash came before the record of what was delivered"  # it does where that takes long
     print("%d deliveries, %d states sent more than once" % (sent(things), repeated))
-    assert repeated > 0, "no crash came before the record of what was delivered"
     assert back_in_time(things) == []
     assert differences(things) == []
 
