@@ -16,7 +16,7 @@ class Listener:
         with self.connection.cursor() as cursor:
             cursor.execute("LISTEN autosync")
 
-    def heard(self, wanted, timeout=20):
+    def heard(self, wanted, timeout=60):
         """The notifications that came, once there are as many; they are told once."""
         deadline = time.monotonic() + timeout
         while len(self.connection.notifies) < wanted:
@@ -167,7 +167,7 @@ def test_how_and_when_rows_get_into_the_graph(options, cypher, listener):
     assert options.value("SELECT max(completed_at) - min(published_at) > interval '300 ms' FROM autosync.event_log WHERE source = 'public.people'"), "20 at once, then 20 per second"
     options.execute("SELECT autosync.pause('graph', 'slow')")
     options.execute("INSERT INTO pets VALUES (1, 3, 'Rex'); INSERT INTO told VALUES (50, 'beside')")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not cypher("MATCH (n:Told {id: 50}) RETURN n.id"):
         assert time.monotonic() < deadline
     assert nodes(cypher, "people")["3"] == {"pets": 0}
@@ -183,8 +183,9 @@ def test_how_and_when_rows_get_into_the_graph(options, cypher, listener):
     assert nodes(cypher, "people")["3"] == {"pets": 1} and "4" in nodes(cypher, "people")
     options.execute("""SELECT autosync.alter_sync('people', 'graph', '{"enabled": null, "event_ttl": "1ms", "debounce": null}'), autosync.pause('graph')""")
     options.execute("DELETE FROM people WHERE id = 5")
+    deadline = time.monotonic() + 60
     while options.value("SELECT count(*) FROM autosync.event_log WHERE source = 'public.people' AND status = 'EXPIRED'") == 0:
-        assert time.monotonic() < deadline + 20
+        assert time.monotonic() < deadline
     options.execute("SELECT autosync.resume('graph')")
 
 
@@ -195,7 +196,7 @@ def test_a_password_that_is_corrected_takes_effect_at_once(options, cypher, grap
     options.execute("""CREATE TABLE locked (id int PRIMARY KEY); INSERT INTO locked VALUES (1); SELECT autosync.add_sync('locked', 'other')""")
 
     def until(state):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while options.value("SELECT state FROM autosync.stat_targets WHERE target = 'other'") != state:
             assert time.monotonic() < deadline, options.execute("SELECT state, last_error FROM autosync.stat_targets WHERE target = 'other'")
             time.sleep(0.02)
@@ -204,16 +205,16 @@ def test_a_password_that_is_corrected_takes_effect_at_once(options, cypher, grap
     until("unauthorized")
     pid = options.value(worker)
     options.execute("ALTER USER MAPPING FOR PUBLIC SERVER other OPTIONS (SET password '%s')" % graph.password)
-    options.wait_delivered("other", 20)
+    options.wait_delivered("other")
     assert cypher("MATCH (n:locked) RETURN n.id") == [[1]]
     options.execute("ALTER SERVER other OPTIONS (SET url 'http://127.0.0.1:1'); INSERT INTO locked VALUES (2)")
     until("unreachable")
     options.execute("ALTER SERVER other OPTIONS (SET url '%s')" % graph.url)
-    options.wait_delivered("other", 20)
+    options.wait_delivered("other")
     # A mapping of the owner's own comes before that for PUBLIC.
     options.execute("CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (username '%s', password 'another-wrong-one'); INSERT INTO locked VALUES (3)" % graph.user)
     until("unauthorized")
     options.execute("DROP USER MAPPING FOR CURRENT_USER SERVER other")
-    options.wait_delivered("other", 20)
+    options.wait_delivered("other")
     assert cypher("MATCH (n:locked) RETURN n.id ORDER BY n.id") == [[1], [2], [3]] and options.value(worker) == pid
     options.execute("DROP SERVER other CASCADE")
