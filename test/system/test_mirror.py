@@ -228,6 +228,17 @@ FILES = [  # new ones under a table: some are no reason to look at its rows, som
 ]
 
 
+def until(condition, message, timeout=120):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.05)
+
+
+def committed(writers):
+    return sum(writer.committed for writer in writers)
+
+
 @contextlib.contextmanager
 def storm(database, seed, acts=()):
     writers = [Hostile(database, seed, number) for number in range(WRITERS)]
@@ -242,9 +253,9 @@ def storm(database, seed, acts=()):
         for thread in writers + disturbers:
             thread.join()
     print("seed %d: %d committed, %d undone or refused, disturbances: %s" %
-          (seed, sum(w.committed for w in writers), sum(w.refused for w in writers), [d.done for d in disturbers]))
+          (seed, committed(writers), sum(w.refused for w in writers), [d.done for d in disturbers]))
     assert [defect for thread in writers + disturbers for defect in thread.defects] == []
-    assert sum(writer.committed for writer in writers) > 10
+    assert committed(writers) > 10
 
 
 def differences(database):
@@ -341,8 +352,9 @@ def test_tables_changed_in_between(mirror, log, seed):
 def test_files_changed_in_between(mirror, log, seed):
     with storm(mirror, 4000 + seed, FILES) as (_, disturbers):
         time.sleep(SECONDS * 2)
+        until(lambda: len(disturbers[0].done) > SECONDS, "the tables get new files")
     check(mirror, seed)
-    assert disturbers[0].defects == [] and len(disturbers[0].done) > SECONDS
+    assert disturbers[0].defects == []
     assert log(TROUBLE) == []
 
 
@@ -351,6 +363,7 @@ def test_server_killed(mirror, server, seed):
     for crash in range(5):
         with storm(mirror, 3000 + seed * 10 + crash) as (writers, _):
             time.sleep(SECONDS / 4 + random.Random(seed).random())
+            until(lambda: committed(writers) > 10, "there is something to lose")
             if crash % 2:
                 server.kill()
             else:
