@@ -65,6 +65,7 @@ class Reader:
         for shown, here in self.places.items():
             statement = statement.replace(shown, here)
         statement = re.sub(r"(wait_delivered\('\w+')\)", r"\1, '180s')", statement)  # this machine may be busy
+        statement = re.sub(r"(wait_delivered\('\w+'), '2s'\)", r"\1, '10s')", statement)
         return None if statement == "CREATE EXTENSION autosync" else self.database.execute(statement)
 
     def follow(self, page, graph=None):
