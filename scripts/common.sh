@@ -16,6 +16,8 @@ find_pg_config() {
 private_folder() { printf '%s/autosync-%s-%s%s' "${TMPDIR:-/tmp}" "$(id -un)" "$(printf %s "$here" | cksum | cut -d' ' -f1)" "${1:-}"; }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# A server that was killed a moment ago has its port until the last of its threads is gone.
+port_comes_free() { for _ in $(seq 1 100); do port_is_free "$1" && return 0; sleep 0.05; done; return 1; }
 
 # The first free loopback port from $1 upwards.
 free_port() {
