@@ -6,8 +6,8 @@ import time
 import psycopg2.extensions
 
 
-def heard(connection, wanted, timeout=20):
-    """Notifications until as many have come."""
+def heard(connection, wanted, timeout=60):
+    """Notifications until as many have come. Where a look takes long, the next one is later."""
     deadline = time.monotonic() + timeout
     while len(connection.notifies) < wanted:
         assert time.monotonic() < deadline, "notifications: %s" % connection.notifies
@@ -31,10 +31,12 @@ def test_lag_is_told_when_it_begins_and_when_it_is_over(database, server):
     assert exceeded == {"event": "lag_exceeded", "target": "mirror", "source": "public.things", "max_lag_ms": 100}
     database.execute("SELECT autosync.resume('mirror')")
     assert heard(listener, 2)[1] == {"event": "lag_recovered", "target": "mirror", "source": "public.things", "max_lag_ms": 100, "oldest_pending": None}
+    # The next that is told is the next lag. What is not paused may lag as well, on a machine that is busy.
+    database.execute("SELECT autosync.pause('mirror')")
     database.execute("INSERT INTO things VALUES (0)")
+    assert [event["event"] for event in heard(listener, 3)] == ["lag_exceeded", "lag_recovered", "lag_exceeded"], "told once each"
+    database.execute("SELECT autosync.resume('mirror')")
     database.wait_delivered("mirror")
-    time.sleep(0.2)
-    assert len(heard(listener, 2)) == 2, "told once each"
     log = open(server.environment["PGHOST"] + "/server.log", encoding="utf-8").read()
     assert 'table public.things lags behind at target "mirror"' in log
     assert "more than autosync.outbox_warn_size" in log
@@ -51,7 +53,7 @@ def test_the_cluster_is_seen_from_any_database(database, server):
         cursor.execute("CREATE EXTENSION autosync")
 
         def until(expected):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120  # where counting takes long, it rests for longer
             while True:
                 cursor.execute(look, (database.name,))
                 seen = cursor.fetchall()
@@ -69,14 +71,17 @@ def test_the_cluster_is_seen_from_any_database(database, server):
         until([("active", 0, False, None, True)])
     # The bars are those of the same figures, and what was measured goes back to nothing.
     database.execute("SELECT autosync.pause('mirror'); INSERT INTO things SELECT generate_series(2000, 3000)")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (lag := database.value("SELECT lag FROM autosync.stat_glance WHERE target = 'mirror' AND pending = 1001")).startswith("#"):
         assert time.monotonic() < deadline, lag  # it grows while nobody delivers
     assert lag[:20].strip(".").strip("#") == "" and lag.endswith(" s")
     database.execute("SELECT autosync.resume('mirror')")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
+    added = 3000
     while database.value("SELECT max(events_per_second) FROM autosync.stat_workers") < 1:
         assert time.monotonic() < deadline
+        added += 1
+        database.execute("INSERT INTO things VALUES (%s)", added)  # the figure is that of the last look: of one that was missed nothing is left
         time.sleep(0.05)
     while database.execute("SELECT lag, throughput FROM autosync.stat_glance WHERE target = 'mirror'") != [("." * 20, "." * 20)]:
         assert time.monotonic() < deadline
