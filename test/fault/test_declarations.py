@@ -1,5 +1,4 @@
 """What is declared or paused is known before anything is sent that changed with it, or after it, however slow the processes are."""
-import functools
 import itertools
 import os
 import signal
@@ -7,10 +6,8 @@ import time
 
 import pytest
 
-import patience
 from graph import Graph
-
-until = functools.partial(patience.until, timeout=20)
+from patience import until
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A request is under way and the target does not answer: whatever an administrator does meanwhile takes no longer than without it."""
 import contextlib
-import functools
 import itertools
 import os
 import resource
@@ -8,15 +7,14 @@ import time
 
 import pytest
 
-import patience
 from crashes import back
 from graph import hanging
 from oracle import TABLE, differences
+from patience import until
 from servers import Database, script
 
 numbers = itertools.count(1)
-
-until = functools.partial(patience.until, timeout=20)
+PROMPT = 20  # seconds that even a busy machine does not need for what does not wait for the target: that would take until the request is given up
 
 
 def declare(database, graph):
@@ -52,6 +50,7 @@ def hang(database, graph):
 
 def seconds(server, statement, database="postgres"):
     with contextlib.closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")  # what others have left to write is not what it takes
         began = time.monotonic()
         cursor.execute(statement)
         return time.monotonic() - began
@@ -62,7 +61,7 @@ def test_F03_a_restart_with_a_request_in_flight(busy, server, graph, mode):
     busy.connection.close()
     began = time.monotonic()
     server.stop(mode)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PROMPT
     graph.heal()
     server.start()
     back(busy)
@@ -76,7 +75,7 @@ def test_F17_what_needs_the_database_for_itself(busy, server, statement):
     busy.connection.close()
     workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname LIKE 'busy%%'"
     statement = statement.format(busy.name)
-    assert (seconds(server, "SET client_min_messages = warning; " + statement, busy.name) if "EXTENSION" in statement else seconds(server, statement)) < 5
+    assert (seconds(server, "SET client_min_messages = warning; " + statement, busy.name) if "EXTENSION" in statement else seconds(server, statement)) < PROMPT
     with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
         seen = set()
         for _ in range(20):
@@ -97,19 +96,22 @@ def test_F19_another_database_is_made_and_dropped(busy, server, graph):
     busy.wait_delivered()
     alone = [seconds(server, statement) for statement in ("CREATE DATABASE passing", "DROP DATABASE passing")]
     print("with a request under way %s s, without %s s" % (times, alone))
-    assert sum(times) < sum(alone) + 2
+    assert sum(times) < sum(alone) + PROMPT
 
 
 def test_F21_a_worker_that_waits_holds_no_snapshot(busy, graph):
     """Neither while a request is under way nor when there is nothing to do: VACUUM goes on."""
-    state = "SELECT state, backend_xmin IS NULL, xact_start IS NULL FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = current_database()"
+    state = ("SELECT state, wait_event IS DISTINCT FROM 'Extension' OR (backend_xmin IS NULL AND xact_start IS NULL), wait_event IS NOT DISTINCT FROM 'Extension'"
+             " FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = current_database()")
 
     def held():
+        """How often it was seen to wait with one. Between two looks at it, it may have begun to work; what it works is short, and may be interrupted."""
         found = [row for _ in range(40) for row in (time.sleep(0.02), *busy.execute(state)) if row is not None]
         assert len(found) == 40 and all(row[0] != "idle in transaction" for row in found)
-        return sum(1 for row in found if not (row[1] and row[2]))
+        assert sum(1 for row in found if row[2]) > 10, "it does not wait"
+        return sum(1 for row in found if not row[1])
 
-    assert held() <= 2  # a look now and then
+    assert held() <= 2
     graph.heal()
     graph.disconnect()
     busy.wait_delivered()

@@ -1,6 +1,4 @@
 """Each place of ours fails in each way, once or several times in a row, while rows change: nothing is lost and nothing goes back in time."""
-import time
-
 import psycopg2
 import pytest
 
@@ -49,9 +47,11 @@ def test_F02_the_worker_fails_anywhere(things, server, graph, writer, place, act
 @pytest.mark.parametrize("action", ("error", "exit", "segv"))
 def test_F01_a_writer_fails_while_it_notes_what_it_has_changed(things, server, graph, writer, action):
     """The one place where a session of a user pays: its transaction fails as a whole, and nothing of it was captured."""
-    server.faults("in_flush:%s:%d" % (action, 5 if action == "error" else 1))
-    until(lambda: server.failed("in_flush") >= 1, "no writer has failed")
-    time.sleep(0.5)
+    most = 5 if action == "error" else 1
+    server.faults("in_flush:%s:%d" % (action, most))
+    until(lambda: server.failed("in_flush") >= most, "no writer has failed")
+    writer.stopping.set()
+    writer.join()
     writer.disturbed = [error for error in writer.disturbed if "as a test has asked for" not in error]
     end(things, graph, writer)
 
