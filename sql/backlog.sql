@@ -24,7 +24,7 @@ INSERT INTO things SELECT i, 4 FROM generate_series(991, 1000) AS i;
 UPDATE things SET id = id + 1000 WHERE id <= 10;
 UPDATE things SET n = 5 WHERE id > 990;
 SELECT autosync.resume('try');
-SELECT autosync.wait_delivered();
+SELECT autosync.wait_delivered(timeout => '5min');
 SELECT count(*) FROM wrong;
 SELECT count(*) <= 2 * count(DISTINCT key) AS at_most_twice, count(DISTINCT key) AS keys FROM autosync.sent WHERE key::int BETWEEN 11 AND 900;
 SELECT operation, status, count(*), bool_and(created_at <= published_at AND published_at <= completed_at) AS in_order FROM autosync.event_log GROUP BY 1, 2 ORDER BY 1;

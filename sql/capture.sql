@@ -25,7 +25,7 @@ CREATE PROCEDURE arrive() LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM autosync.resume('mirror');
     COMMIT;
-    IF NOT autosync.wait_delivered('mirror') THEN
+    IF NOT autosync.wait_delivered('mirror', '60s') THEN
         RAISE WARNING 'not delivered' USING DETAIL = concat_ws(E'\n', (SELECT jsonb_agg(t) FROM autosync.stat_targets AS t), (SELECT jsonb_agg(w) FROM autosync.stat_workers AS w));
     END IF;
     PERFORM autosync.pause('mirror');

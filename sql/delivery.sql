@@ -56,7 +56,7 @@ SELECT target, key FROM autosync.sent WHERE key = '20' AND target = 'other';
 
 -- a target that takes nothing: the wait ends with the statement's time, the change stays queued
 SELECT autosync.pause('other');
-SET statement_timeout = '300ms';
+SET statement_timeout = '2s';
 INSERT INTO notes VALUES (21, 'e');
 RESET statement_timeout;
 SELECT count(*) FROM notes WHERE id = 21;

@@ -19,7 +19,7 @@ SELECT 'missing' AS difference, d FROM (SELECT to_jsonb(t) AS d FROM t EXCEPT AL
 UNION ALL SELECT 'extra', d FROM (SELECT document AS d FROM held EXCEPT ALL SELECT to_jsonb(t) FROM t) AS e;
 CREATE PROCEDURE arrive() LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT autosync.wait_delivered('mirror') THEN
+    IF NOT autosync.wait_delivered('mirror', '60s') THEN
         RAISE WARNING 'not delivered' USING DETAIL = concat_ws(E'\n', (SELECT jsonb_agg(t) FROM autosync.stat_targets AS t), (SELECT jsonb_agg(w) FROM autosync.stat_workers AS w));
     END IF;
 END $$;

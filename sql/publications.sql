@@ -23,7 +23,7 @@ BEGIN;
 INSERT INTO t SELECT i, 'large' FROM generate_series(100001, 140000) AS i;
 DELETE FROM t WHERE id > 100001;
 COMMIT;
-SELECT autosync.wait_delivered();
+SELECT autosync.wait_delivered(timeout => '5min');
 -- What a subscriber would see of our own tables: never the log, in neither form. (Cursors and the like it may see: their primary
 -- keys have the installation's id in them, so that its own are never mixed with them.)
 SELECT count(*) > 0 AS changes, count(*) FILTER (WHERE data LIKE 'table autosync.log%') AS log, count(*) FILTER (WHERE data ~ 'TRUNCATE') AS truncates

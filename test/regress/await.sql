@@ -1,9 +1,9 @@
--- Waits until the condition is met, 20 s at most, in transactions of its own.
+-- Waits until the condition is met, 60 s at most, in transactions of its own.
 CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
 DECLARE
     met bool;
 BEGIN
-    FOR attempt IN 1 .. 1000 LOOP
+    FOR attempt IN 1 .. 3000 LOOP
         EXECUTE 'SELECT ' || condition INTO met;
         EXIT WHEN met;
         COMMIT;
