@@ -28,6 +28,8 @@ SELECT entity_id, status, count(*) FROM autosync.event_log GROUP BY entity_id, s
 -- refused: a warning, and the change is where others are that were refused
 INSERT INTO orders VALUES (3, 'bad');
 SELECT autosync.wait_delivered('second');
+CALL await('(SELECT count(*) = 2 FROM autosync.event_log WHERE entity_id = ''3'' AND status IN (''COMPLETED'', ''FAILED''))');
+CALL await('NOT EXISTS (SELECT FROM autosync.exceptions WHERE verb = ''confirm'')');
 SELECT target, entity_id, status FROM autosync.event_log WHERE entity_id = '3' ORDER BY target;
 SELECT autosync.discard('second');
 

@@ -116,7 +116,7 @@ SELECT autosync.wait_delivered();
 DO $$ BEGIN
     FOR i IN 1 .. 1500 LOOP
         EXIT WHEN (SELECT count(*) FROM autosync.failed_events) = 2 AND EXISTS (SELECT FROM autosync.sent WHERE event_type = 'OTHER')
-            AND (SELECT count(*) FROM autosync.behind) = 3;
+            AND (SELECT count(*) FROM autosync.behind) = 3 AND NOT EXISTS (SELECT FROM autosync.event_log WHERE target = 'mirror' AND status <> 'COMPLETED');
         PERFORM pg_sleep(0.02);
     END LOOP;
 END $$;
@@ -150,7 +150,7 @@ SELECT count(*), count(DISTINCT e) FROM (SELECT event_type, entity_id, payload F
 PREPARE TRANSACTION 'emit';
 SELECT count(*) FROM autosync.event_log WHERE event_type = 'BULK';
 COMMIT PREPARED 'emit';
-SELECT autosync.wait_delivered();
+SELECT autosync.wait_delivered(timeout => '5min');
 SELECT count, in_order, count(*) FROM (SELECT count(*), array_agg(document::int ORDER BY place) = array_agg(document::int ORDER BY document::int) AS in_order
 FROM told WHERE event_type = 'BULK' GROUP BY key) AS keys GROUP BY count, in_order;
 SELECT count(*), count(DISTINCT event_id) FROM autosync.event_log WHERE event_type = 'BULK' AND status = 'COMPLETED';

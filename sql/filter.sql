@@ -8,6 +8,9 @@ SELECT autosync.add_target('try', 'test://') \gset
 CREATE VIEW arrived AS
     SELECT DISTINCT ON (source, key) source, key, operation, document FROM autosync.sent ORDER BY source, key, sent_id DESC;
 
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 -- a row comes and goes with the condition; the column may be named with its table, and end in a comment
 CREATE TABLE orders (id int PRIMARY KEY, status text, divisor int);
 SELECT autosync.add_sync('orders', 'try', '{"filter": "status = ''open'' AND orders.id > 0 -- only these"}', backfill => false);
@@ -20,7 +23,6 @@ SELECT key, operation FROM arrived WHERE key IN ('1', '2') ORDER BY key;
 
 -- on_filtered = keep: what was there stays
 SELECT autosync.alter_sync('orders', 'try', '{"on_filtered": "keep"}') \gset
-SELECT pg_sleep(0.5); -- the worker has heard of it
 SELECT autosync.wait_delivered('try');
 UPDATE orders SET status = 'done' WHERE id = 2;
 SELECT autosync.wait_delivered('try');
@@ -62,6 +64,7 @@ SELECT count(*) FROM arrived WHERE source = 'filter.mine' AND operation = 'upser
 ALTER TABLE mine FORCE ROW LEVEL SECURITY;
 INSERT INTO mine VALUES (3);
 INSERT INTO orders VALUES (1000, 'other', 1);
+CALL await('EXISTS (SELECT FROM arrived WHERE key = ''1000'')');
 SELECT autosync.wait_delivered('try', '3s');
 SELECT source, key FROM arrived WHERE key IN ('3', '1000') AND operation = 'upsert' ORDER BY source, key;
 ALTER TABLE mine NO FORCE ROW LEVEL SECURITY;

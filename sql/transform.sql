@@ -5,6 +5,9 @@ CREATE EXTENSION autosync;
 CREATE SCHEMA transform;
 SET search_path = transform;
 SELECT autosync.add_target('try', 'test://');
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 CREATE TABLE orders (id int PRIMARY KEY, customer text, cents int, note text);
 CREATE TABLE items (order_id int REFERENCES orders, place int, name text, PRIMARY KEY (order_id, place));
 CREATE FUNCTION order_document(o orders) RETURNS jsonb STABLE LANGUAGE sql
@@ -35,13 +38,14 @@ SELECT state FROM autosync.why('orders', '1', 'try');
 SELECT body::jsonb -> 0 -> 'document' AS document FROM autosync.preview('orders', '2', 'try');
 -- what is no object, and what raises, is that row's trouble
 SELECT autosync.alter_sync('orders', 'try', '{"transform": "transform.whole", "max_attempts": 1}');
-SELECT autosync.wait_delivered();
+SELECT autosync.wait_delivered(); -- which does not wait for the others where one is refused
+CALL await('NOT EXISTS (SELECT FROM autosync.jobs) AND NOT EXISTS (SELECT FROM autosync.exceptions WHERE status IN (''PENDING'', ''RETRYING''))');
 SELECT entity_id, last_error FROM autosync.failed_events ORDER BY 1;
 SELECT autosync.discard('try');
 CREATE OR REPLACE FUNCTION order_document(o orders) RETURNS jsonb LANGUAGE sql RETURN jsonb_build_object('share', 1 / (o.id - 2));
 SELECT autosync.alter_sync('orders', 'try', '{"transform": "order_document"}');
-SELECT autosync.wait_delivered(); -- which does not wait for the others where one is refused
-DO $$BEGIN FOR attempt IN 1 .. 400 LOOP EXIT WHEN NOT EXISTS (SELECT FROM autosync.jobs); PERFORM pg_sleep(0.05); END LOOP; END$$;
+SELECT autosync.wait_delivered();
+CALL await('NOT EXISTS (SELECT FROM autosync.jobs) AND NOT EXISTS (SELECT FROM autosync.exceptions WHERE status IN (''PENDING'', ''RETRYING''))');
 SELECT entity_id, last_error FROM autosync.failed_events ORDER BY 1;
 SELECT * FROM arrived;
 DROP FUNCTION order_document;

@@ -18,6 +18,9 @@ SELECT autosync.wait_delivered('shelf');
 CREATE FUNCTION ask(source regclass, key text) RETURNS TABLE (state text, reason text, dated bool, hint text) LANGUAGE sql AS
     $$SELECT state, regexp_replace(reason, 'retrying at .* because', 'retrying at … because'), since IS NOT NULL, hint FROM autosync.why(source, key, 'shelf')$$;
 
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 -- arrived, never noted, no such row, not to be delivered
 INSERT INTO people VALUES (2, 'Bob', true), (3, 'Cid', false);
 SELECT autosync.wait_delivered('shelf');
@@ -37,7 +40,8 @@ SELECT * FROM ask('people', '4');
 
 -- refused, given up, discarded, changed since
 INSERT INTO people VALUES (5, 'Refused');
-SELECT autosync.wait_delivered('shelf', '1s');
+CALL await('EXISTS (SELECT FROM autosync.event_log WHERE status = ''RETRYING'')');
+SELECT autosync.wait_delivered('shelf', '100ms');
 SELECT * FROM ask('people', '5');
 UPDATE autosync.exceptions SET next_attempt_at = now();
 SELECT autosync.wait_delivered('shelf');
