@@ -87,6 +87,7 @@ SELECT autosync.wait_delivered() \gset
 SELECT autosync.stat_reset('try') \gset
 INSERT INTO calm VALUES (21, 'breeze'), (22, 'breeze'), (23, 'breeze');
 SELECT autosync.wait_delivered();
+CALL await('(SELECT requests >= 3 FROM autosync.stat_targets WHERE target = ''try'')'); -- which are counted after that
 SELECT requests FROM autosync.stat_targets WHERE target = 'try';
 ALTER SERVER try OPTIONS (ADD fail 'storm', ADD retry_initial_delay '1ms');
 INSERT INTO calm VALUES (20, 'storm');
@@ -97,6 +98,7 @@ SELECT source, attempts FROM autosync.failed_events ORDER BY source;
 -- what was refused of rows that TRUNCATE has taken away is over
 TRUNCATE calm;
 CALL await('(SELECT count(*) = 1 FROM autosync.failed_events)');
+CALL await('NOT EXISTS (SELECT FROM autosync.jobs)'); -- what TRUNCATE has to remove is not under way when the next test begins
 SELECT source FROM autosync.failed_events;
 
 SET client_min_messages = warning;
