@@ -4,11 +4,14 @@ DROP EXTENSION IF EXISTS autosync CASCADE;
 CREATE EXTENSION autosync;
 CREATE SCHEMA debounce;
 SET search_path = debounce;
+\getenv tests PG_ABS_SRCDIR
+\set await :tests '/test/regress/await.sql'
+\i :await
 SELECT autosync.add_target('slow', 'test://', '{"debounce": "1h", "fail": "bad", "max_attempts": 1}'), autosync.add_target('soon', 'test://');
 CREATE TABLE drafts (id int PRIMARY KEY, body text);
 SELECT autosync.add_sync('drafts', 'slow', '{"delivery": "wait", "debounce": "1s"}');
 SELECT autosync.add_sync('drafts', 'slow', '{"debounce": "soon"}');
-SELECT autosync.add_sync('drafts', 'slow', '{"on_delete": "keep"}'), autosync.add_sync('drafts', 'soon', '{"debounce": "1s"}');
+SELECT autosync.add_sync('drafts', 'slow', '{"on_delete": "keep"}'), autosync.add_sync('drafts', 'soon', '{"debounce": "2h"}');
 SELECT autosync.wait_delivered();
 SELECT option, value, level, origin FROM autosync.explain_options('drafts', 'slow') WHERE option = 'debounce';
 SELECT option, value, level, origin FROM autosync.explain_options('drafts', 'soon') WHERE option = 'debounce';
@@ -21,6 +24,8 @@ UPDATE drafts SET body = 'Dear';
 INSERT INTO drafts VALUES (2, 'x');
 DELETE FROM drafts WHERE id = 2;
 RESET autosync.delivery;
+CALL await('(SELECT sum(pending) = 3 FROM autosync.stat_targets)'); -- what is gathered: at one of them the deleted row stays
+UPDATE autosync.exceptions SET next_attempt_at = clock_timestamp() WHERE target = 'soon'; -- as if its time were over
 SELECT autosync.wait_delivered('soon');
 SELECT key, operation, document FROM autosync.sent WHERE target = 'soon' ORDER BY key, sent_id;
 SELECT autosync.wait_delivered('slow', '100ms');
@@ -45,6 +50,7 @@ SELECT count(*) FROM autosync.event_log WHERE status <> 'COMPLETED' AND target =
 SELECT document FROM autosync.sent WHERE target = 'slow' ORDER BY sent_id DESC LIMIT 1;
 
 -- a mark made by hand goes first; a key that changes, a row that is deleted where that removes
+SELECT autosync.alter_sync('drafts', 'soon', '{"debounce": "1s"}');
 SELECT autosync.unpublish('drafts', '1', 'soon');
 UPDATE drafts SET body = 'back';
 UPDATE drafts SET id = 7;
