@@ -80,7 +80,11 @@ BEGIN
         EXIT WHEN EXISTS (SELECT FROM autosync.failed_events WHERE entity_id = key::text AND attempts = wanted);
         DELETE FROM precedence.notes WHERE id = key;
         COMMIT;
-        PERFORM autosync.wait_delivered('try', '10 s');
+        FOR attempt IN 1 .. 400 LOOP -- what was refused before is a dead letter until then
+            EXIT WHEN NOT EXISTS (SELECT FROM autosync.exceptions WHERE exceptions.key = refused.key::text);
+            COMMIT;
+            PERFORM pg_sleep(0.05);
+        END LOOP;
     END LOOP;
 END
 $$;
