@@ -12,7 +12,7 @@ BEGIN
     RETURN QUERY SELECT '00000', 'nothing was raised', '', '';
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    detail := regexp_replace(detail, '(Failed to connect|Could not (connect|resolve)).*', 'nobody listens');
+    detail := regexp_replace(detail, '(Failed to connect|Could not (connect|resolve)|(Resolving|Connection) timed out).*', 'nobody listens');
     RETURN NEXT;
 END $$;
 \pset format unaligned

@@ -70,6 +70,8 @@ SELECT autosync.alter_sync('tasks', 'try', '{"soft_delete": "title || ''x''"}');
 SELECT autosync.alter_sync('tasks', 'try', '{"soft_delete": "true) OR (true"}');
 SELECT autosync.alter_sync('tasks', 'try', '{"soft_delete": ""}');
 
+-- nothing is under way when the next test begins
+SELECT autosync.wait_delivered('try');
 DROP EXTENSION autosync CASCADE;
 SET client_min_messages = error;
 DROP SCHEMA soft_delete CASCADE;
