@@ -54,10 +54,11 @@ SET autosync.delivery = wait;
 INSERT INTO c VALUES (3, 'quick');
 RESET autosync.delivery;
 SELECT count(*) < 24 AS not_yet FROM autosync.sent WHERE target = 'try' AND document ->> 'v' = 'slow';
+CALL await('(SELECT clock_timestamp() - min(sent_at) > interval ''1 s'' FROM autosync.sent WHERE target = ''try'' AND document ->> ''v'' = ''slow'')');
 SELECT autosync.alter_sync('a', 'try', '{"rate_limit": 10}');
 SELECT autosync.wait_delivered('try');
 SELECT count(DISTINCT (source, key)) FROM autosync.sent WHERE target = 'try' AND document ->> 'v' = 'slow';
--- 24 requests, ten a second
+-- 24 requests, one a second, then ten
 SELECT max(sent_at) - min(sent_at) > interval '1 s' AS paced FROM autosync.sent WHERE target = 'try' AND document ->> 'v' = 'slow';
 
 -- of its own
