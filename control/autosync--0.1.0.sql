@@ -506,7 +506,7 @@ LEFT JOIN (
 ) AS t ON t.oid = e.source
 WHERE t.own OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
    OR (e.operation = 'emit' AND pg_catalog.pg_has_role((e.payload::jsonb ->> 'by')::oid, 'USAGE'));
-COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns, and those that it has emitted itself.';
+COMMENT ON VIEW autosync.event_log IS 'One row per event and target: pending, being retried, given up, and, for autosync.history_retention, delivered. Shows the events of tables that the caller owns, and those that it has emitted itself. In a transaction that keeps one snapshot (REPEATABLE READ), what has arrived since may be missing: the outbox is emptied without regard to that.';
 COMMENT ON COLUMN autosync.event_log.event_id IS 'Unique and sortable: transaction, chunk and place within it, in hexadecimal digits; emitted events come behind the others of their transaction.';
 COMMENT ON COLUMN autosync.event_log.source IS 'schema.table, as targets know it. NULL: emitted, of an entity type that no table synced to this target has.';
 COMMENT ON COLUMN autosync.event_log.operation IS 'insert, update, delete or truncate; publish or unpublish when marked by hand, emit when an application has told it.';

@@ -113,6 +113,12 @@ void Delivery::answer(Id id, const http::Response &response, TimePoint now)
     waiting_.push_front(std::move(job));
 }
 
+void Delivery::stop()
+{
+    const auto untouched = std::erase_if(waiting_, [](const Job &job) { return !job.follow_up && job.tries == 0; });
+    stopped_ = stopped_ || untouched > 0;
+}
+
 void Delivery::settle(Job job, const targets::Verdict &verdict, const http::Response &response, TimePoint now)
 {
     const bool several = job.planned.changes.size() > 1;

@@ -24,7 +24,7 @@ struct Settings {
 
 struct Result {
     enum class State : std::uint8_t { open, delivered, refused, waiting };
-    State state = State::open; ///< open after finished(): not delivered, because of the target as a whole
+    State state = State::open; ///< open after finished(): not delivered, because of the target as a whole, or of stop()
     std::string message;       ///< why it was refused or waits; fit for a table, as all texts that come out of a delivery
     http::Request request;     ///< that was refused, standing alone
     std::string answer;        ///< to it: at most 2 kB of valid UTF-8, without secrets
@@ -58,10 +58,13 @@ public:
     [[nodiscard]] std::optional<Outgoing> next(std::chrono::steady_clock::time_point now);
     /// Answers to unknown requests are ignored. After trouble() what is still in flight is read, and nothing more is handed out.
     void answer(Id id, const http::Response &response, std::chrono::steady_clock::time_point now);
+    /// What has not been begun is left open; what has is brought to its end, which may take further requests.
+    void stop();
     /// When next() may have something again without an answer (a transient retry); max() if never.
     [[nodiscard]] std::chrono::steady_clock::time_point retry_at() const;
 
     [[nodiscard]] bool finished() const; ///< nothing in flight and nothing left to send
+    [[nodiscard]] bool stopped() const noexcept { return stopped_; }
     [[nodiscard]] const std::vector<Result> &results() const noexcept { return results_; }
     [[nodiscard]] const std::optional<Trouble> &trouble() const noexcept { return trouble_; }
     [[nodiscard]] std::int64_t newer_version() const noexcept { return newer_version_; } ///< highest version the target was found to hold; 0: none
@@ -97,6 +100,7 @@ private:
     std::map<Id, Job> flying_;
     std::vector<Result> results_;
     std::optional<Trouble> trouble_;
+    bool stopped_ = false;
     std::int64_t newer_version_ = 0;
     std::map<std::size_t, embed::Usage> usage_;
     std::uint64_t requests_ = 0;

@@ -8,8 +8,8 @@
 #include "operate/access.hpp"
 #include "operate/backlog.hpp"
 #include "operate/key.hpp"
-#include "operate/newest.hpp"
 #include "operate/rows.hpp"
+#include "outbox/cursor.hpp"
 #include "outbox/event_id.hpp"
 #include "outbox/identity.hpp"
 #include "outbox/word.hpp"
@@ -227,11 +227,12 @@ AUTOSYNC_SQL(autosync_event_rows)
     if (!identity)
         PG_RETURN_VOID();
     const pg::ActingAs owner{pg::extension_owner(), false};
-    const operate::Kept now;
-    operate::each_pending(identity->id, config::target_names(), now.get(), [&](const operate::Pending &pending) {
+    // All with the snapshot of the query: other parts of the view are read with it as well, and what settles meanwhile must be in one of them.
+    const auto visit = [&](const operate::Pending &pending) {
         if (tables.visible(pending.topic, pending.event))
             events.add(pending);
         return true;
-    });
+    };
+    operate::Walk{identity->id, outbox::load_cursors_seen(identity->id), config::target_names()}.go_on(visit, [] { return false; });
     PG_RETURN_VOID();
 }

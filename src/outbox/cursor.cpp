@@ -1,6 +1,7 @@
 #include "outbox/cursor.hpp"
 
-#include <array>
+#include <algorithm>
+#include <iterator>
 
 #include "outbox/truncate.hpp"
 #include "pg/spi.hpp"
@@ -54,23 +55,45 @@ void lock_journal()
     pg::execute("LOCK TABLE autosync.cursor_0, autosync.cursor_1 IN ACCESS SHARE MODE");
 }
 
+/// As the active snapshot sees them; `merged` ones too.
+std::vector<Cursor> newest_records(std::int64_t instance)
+{
+    const auto rows = pg::execute("SELECT DISTINCT ON (target, source) target, source, passed, upto, position_xid, position_seq, reason"
+                                  " FROM (SELECT * FROM autosync.cursor_0 UNION ALL SELECT * FROM autosync.cursor_1) AS j"
+                                  " WHERE instance = $1::int8 ORDER BY target, source, seq DESC",
+                                  {std::to_string(instance)}, true);
+    std::vector<Cursor> cursors;
+    std::ranges::transform(rows, std::back_inserter(cursors), read);
+    return cursors;
+}
+
+std::vector<Cursor> newest_records_now(std::int64_t instance)
+{
+    pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+    auto cursors = newest_records(instance);
+    pg::call([] { PopActiveSnapshot(); });
+    return cursors;
+}
+
+std::vector<Cursor> live(std::vector<Cursor> cursors)
+{
+    std::erase_if(cursors, [](const Cursor &cursor) { return cursor.reason == merged; });
+    return cursors;
+}
+
 } // namespace
 
 std::vector<Cursor> load_cursors(std::int64_t instance)
 {
     lock_journal();
-    pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-    const auto rows = pg::execute("SELECT DISTINCT ON (target, source) target, source, passed, upto, position_xid, position_seq, reason"
-                                  " FROM (SELECT * FROM autosync.cursor_0 UNION ALL SELECT * FROM autosync.cursor_1) AS j"
-                                  " WHERE instance = $1::int8 ORDER BY target, source, seq DESC",
-                                  {std::to_string(instance)}, true);
-    pg::call([] { PopActiveSnapshot(); });
-    std::vector<Cursor> cursors;
-    for (const auto &row : rows) {
-        if (row[6] != merged)
-            cursors.push_back(read(row));
-    }
-    return cursors;
+    return live(newest_records_now(instance));
+}
+
+std::vector<Cursor> load_cursors_seen(std::int64_t instance)
+{
+    lock_journal();
+    auto cursors = newest_records(instance);
+    return live(cursors.empty() ? newest_records_now(instance) : std::move(cursors));
 }
 
 void save_cursor(std::int64_t instance, const Cursor &cursor) { append(instance, cursor, cursor.reason); }

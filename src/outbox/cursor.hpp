@@ -31,6 +31,8 @@ struct Cursor {
 
 /// The newest cursor of each (target, source), lagging ones included, as of now. Needs a transaction.
 [[nodiscard]] std::vector<Cursor> load_cursors(std::int64_t instance);
+/// Likewise, as the active snapshot sees them; as of now when it sees none, since all may have been written anew meanwhile.
+[[nodiscard]] std::vector<Cursor> load_cursors_seen(std::int64_t instance);
 /// Appends one record. Needs a transaction.
 void save_cursor(std::int64_t instance, const Cursor &cursor);
 /// The table has caught up: it follows the target's main cursor again.

@@ -1,5 +1,6 @@
 #include "worker/embedded.hpp"
 
+#include "outbox/identity.hpp"
 #include "pg/spi.hpp"
 
 namespace autosync::worker {
@@ -53,7 +54,7 @@ std::string list(const std::string &target, const std::string &body)
 
 } // namespace
 
-http::Response execute_embedded(const std::string &target, const http::Request &request, const std::string &fail)
+http::Response execute_embedded(std::int64_t instance, const std::string &target, const http::Request &request, const std::string &fail)
 {
     http::Response response;
     response.status = ok;
@@ -61,7 +62,10 @@ http::Response execute_embedded(const std::string &target, const http::Request &
     try {
         pg::transaction([&] {
             const pg::ActiveSnapshot snapshot;
-            if (request.method == "SEND")
+            if (const auto identity = outbox::identity(); !identity || identity->id != instance) {
+                response.status = failed;
+                response.body = "the extension is not the one that it was";
+            } else if (request.method == "SEND")
                 response.body = send(target, request.body, fail, response.status);
             else if (request.method == "LIST")
                 response.body = list(target, request.body);

@@ -174,7 +174,7 @@ Runner::Step Runner::run(Errand errand)
     activity("preparing", target_.c_str());
     if (errand_->target->kind->capabilities().embedded) {
         while (errand_ && !errand_->requests.empty())
-            errand_answered(execute_embedded(target_, errand_->requests.front().request, ""), std::chrono::steady_clock::now());
+            errand_answered(execute_embedded(desk_.instance, target_, errand_->requests.front().request, ""), std::chrono::steady_clock::now());
         return Step::again;
     }
     ask(errand_->requests.front().request);

@@ -116,7 +116,9 @@ milliseconds Runner::pump(TimePoint now)
     if (delivery.requests() == 0 && !pg::confirmed_by_standbys(flight_->place))
         return standby_nap;
     const bool embedded = flight_->target.kind->capabilities().embedded;
-    while (!delivery.finished()) {
+    for (bool first = true; !delivery.finished(); first = false) {
+        if (embedded && !first && desk_.news.arrived()) // nobody has been able to say anything since
+            return milliseconds{0};
         if (!bucket_.take(now))
             return std::max(milliseconds{1}, until(bucket_.next(now), now));
         auto outgoing = delivery.next(now);
@@ -127,7 +129,7 @@ milliseconds Runner::pump(TimePoint now)
         lanes_.sent(flight_->lane, now);
         if (embedded) {
             const auto fail = flight_->target.description.options.find("fail");
-            const auto response = execute_embedded(target_, outgoing->request, fail == flight_->target.description.options.end() ? "" : fail->second);
+            const auto response = execute_embedded(desk_.instance, target_, outgoing->request, fail == flight_->target.description.options.end() ? "" : fail->second);
             AUTOSYNC_FAULT("after_send");
             delivery.answer(outgoing->id, response, now);
             continue;
@@ -201,7 +203,7 @@ void Runner::account(const Flight &flight, const Round &round, TimePoint now)
     }
     if (flight.delivery->trouble())
         trouble(*flight.delivery->trouble(), now, flight.timed_out);
-    else
+    else if (!flight.delivery->stopped() || flight.delivery->requests() > 0)
         success();
 }
 

@@ -186,7 +186,7 @@ void settle(std::int64_t instance, const Destination &destination, Round &round,
         event.completed_at = now;
     if (round.kind == Round::Kind::log)
         std::ranges::move(flight.over, std::back_inserter(round.over));
-    const bool trouble = flight.delivery && (flight.delivery->trouble() || flight.delivery->newer_version() > 0);
+    const bool left = flight.delivery && (flight.delivery->trouble() || flight.delivery->newer_version() > 0 || flight.delivery->stopped());
     pg::transaction([&] {
         const pg::ActiveSnapshot snapshot;
         if (flight.delivery)
@@ -242,7 +242,7 @@ void settle(std::int64_t instance, const Destination &destination, Round &round,
                 round.paced.insert(table);
         }
         const bool readable = round.kind == Round::Kind::log || flight.troubled.empty();
-        if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && trouble))
+        if (round.items.empty() && readable && !(round.kind == Round::Kind::backfill && left))
             finish(instance, target, round, carried);
         AUTOSYNC_FAULT("in_settle");
     });

@@ -67,6 +67,34 @@ TEST(DeliveryTrouble, StopsWhenTheTargetIsInTrouble)
     EXPECT_EQ(delivery.trouble()->retry_after, 30s);
 }
 
+TEST(DeliveryTrouble, BringsToAnEndWhatItHasBegunWhenItIsStopped)
+{
+    Scene scene{4};
+    scene.settings.batch_size = 1;
+    scene.settings.max_in_flight = 2;
+    int asked = 0;
+    scene.target.judge = [&](const Planned &planned, const http::Response &) {
+        return planned.changes.front() == 0 && asked++ == 0 ? Verdict{.follow_up = http::Request{.body = "more"}} : Verdict{.outcome = Outcome::delivered};
+    };
+    auto delivery = scene.begin();
+    const auto first = delivery.next(scene.now);
+    const auto second = delivery.next(scene.now);
+    delivery.answer(first->id, scene.response, scene.now);
+    delivery.stop();
+    const auto further = delivery.next(scene.now);
+    ASSERT_TRUE(further);
+    EXPECT_EQ(further->request.body, "more");
+    EXPECT_FALSE(delivery.next(scene.now));
+    delivery.answer(second->id, scene.response, scene.now);
+    EXPECT_FALSE(delivery.finished());
+    delivery.answer(further->id, scene.response, scene.now);
+    EXPECT_TRUE(delivery.finished());
+    EXPECT_TRUE(delivery.stopped());
+    EXPECT_FALSE(delivery.trouble());
+    EXPECT_EQ(count(delivery, State::delivered), 2U);
+    EXPECT_EQ(count(delivery, State::open), 2U);
+}
+
 TEST(DeliveryTrouble, SplitsNothingOnceTheTargetIsInTrouble)
 {
     Scene scene{4};
