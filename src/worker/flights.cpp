@@ -110,9 +110,11 @@ Runner::Retry Runner::later(TimePoint now, milliseconds usual, milliseconds due_
 }
 
 /// Sends what may be sent. Lands the flight when it is over.
-milliseconds Runner::pump(TimePoint now)
+milliseconds Runner::pump(TimePoint now, bool paused)
 {
     auto &delivery = *flight_->delivery;
+    if (paused && !early_.flying()) // for that a session waits
+        delivery.stop();
     if (delivery.requests() == 0 && !pg::confirmed_by_standbys(flight_->place))
         return standby_nap;
     const bool embedded = flight_->target.kind->capabilities().embedded;

@@ -136,9 +136,7 @@ milliseconds Runner::go_round(TimePoint now, bool look, const Agenda &agenda)
     looking = looking || early_.waiting();
     for (;;) {
         if (flight_) {
-            if ((paused_ || agenda.paused_lanes.contains(flight_->lane)) && flight_->delivery && !early_.flying()) // a session waits for that
-                flight_->delivery->stop();
-            const auto patience = pump(now);
+            const auto patience = pump(now, paused_ || agenda.paused_lanes.contains(flight_->lane));
             if (flight_) {
                 publish_state(now);
                 return patience;

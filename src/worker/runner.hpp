@@ -96,7 +96,7 @@ private:
     Step begin(Round round);
     Step go_on(TimePoint now);
     void launch(std::unique_ptr<Flight> flight, TimePoint now);
-    [[nodiscard]] std::chrono::milliseconds pump(TimePoint now);
+    [[nodiscard]] std::chrono::milliseconds pump(TimePoint now, bool paused);
     void land(TimePoint now);
     [[nodiscard]] static Retry later(TimePoint now, std::chrono::milliseconds usual, std::chrono::milliseconds due_to_cost);
     void land_records();

@@ -164,6 +164,8 @@ class Graph:
             if fault in ("headers", "half_request"):
                 raise Broken(connection)
             body = first + stream.read(length - len(first))
+            if len(body) < length:  # whoever sent it is gone
+                return
             self.bytes += len(body)
             self.requests += 1
             if fault == "request":

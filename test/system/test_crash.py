@@ -2,21 +2,14 @@
 import itertools
 import pathlib
 import subprocess
-import time
 
 import psycopg2
 import pytest
 
+from patience import until
 from servers import preload
 
 ROWS = 10_000
-
-
-def wait_until(condition, message, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
 
 
 def alive(database):
@@ -29,7 +22,7 @@ def alive(database):
         except psycopg2.OperationalError:
             return False
 
-    wait_until(connected, "the server is not back")
+    until(connected, "the server is not back")
 
 
 def gone(database):
@@ -87,7 +80,7 @@ def test_what_is_repeated_after_a_crash_does_not_go_back_in_time(things, server,
         things.execute("UPDATE things SET n = n + 1")
         things.execute("DELETE FROM things WHERE id::int %% 1000 = %s", round_)
         for part in (5, 2):
-            wait_until(lambda: sent(things) >= before + ROWS // part, "delivery goes on")
+            until(lambda: sent(things) >= before + ROWS // part, "delivery goes on")
             if how == "worker":
                 things.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname = current_database()")
             else:
@@ -151,8 +144,8 @@ def test_a_crash_while_a_log_is_emptied(things, trap, count):
     things.execute("CHECKPOINT")  # so that no image of a page heals what was cut off
     trap(count)
     things.execute("SELECT autosync.resume('mirror')")
-    wait_until(lambda: not trap.flag.exists(), "no log was emptied", 60)
-    wait_until(lambda: gone(things), "the server has not noticed")
+    until(lambda: not trap.flag.exists(), "no log was emptied", 60)
+    until(lambda: gone(things), "the server has not noticed")
     alive(things)
     # Every log takes entries, again and again.
     for turn in range(3):
@@ -160,7 +153,7 @@ def test_a_crash_while_a_log_is_emptied(things, trap, count):
         fill_log(things, "more" + str(turn))
         things.execute("UPDATE things SET n = n + 1 WHERE id LIKE 'after%'")
         things.wait_delivered("mirror")
-        wait_until(lambda: min(log_sizes(things)) == 0, "a log is emptied again")
+        until(lambda: min(log_sizes(things)) == 0, "a log is emptied again")
     assert differences(things) == []
     assert back_in_time(things) == []
 

@@ -1,20 +1,13 @@
 """Events and what becomes of them: those that a target does not get in time, those that have arrived."""
-import time
-
 import pytest
+
+from patience import until
 
 
 @pytest.fixture(scope="module")
 def letters(database, graph):
     database.execute("CREATE TABLE letters (id int PRIMARY KEY, text text)")
     return database
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def states(database, target):
@@ -26,11 +19,11 @@ def test_a_target_away_for_longer_than_the_ttl_loses_exactly_what_is_older(lette
     letters.execute("ALTER SERVER graph OPTIONS (SET url 'http://127.0.0.1:9', ADD event_ttl '1h')")  # nobody is there
     letters.execute("SELECT autosync.add_sync('letters', 'graph', backfill => false)")
     letters.execute("INSERT INTO letters VALUES (1, 'old'), (2, 'old')")
-    wait_until(lambda: letters.value("SELECT clock_timestamp() - min(created_at) > '6 s' FROM autosync.event_log"))
+    until(lambda: letters.value("SELECT clock_timestamp() - min(created_at) > '6 s' FROM autosync.event_log"))
     letters.execute("UPDATE letters SET text = 'new' WHERE id = 2")
     letters.execute("INSERT INTO letters VALUES (3, 'new')")
     letters.execute("ALTER SERVER graph OPTIONS (SET event_ttl '6s')")
-    wait_until(lambda: ("1", "EXPIRED") in states(letters, "graph"))
+    until(lambda: ("1", "EXPIRED") in states(letters, "graph"))
     letters.execute("ALTER SERVER graph OPTIONS (SET event_ttl '1h')")  # heard of at once: nothing else expires
     assert states(letters, "graph") == [("1", "EXPIRED"), ("2", "EXPIRED"), ("2", "PENDING"), ("3", "PENDING")]
     assert letters.value("SELECT detail FROM autosync.health() WHERE \"check\" = 'expired'").startswith("1 changes")
@@ -79,9 +72,9 @@ def test_what_was_refused_is_over_when_a_newer_state_has_arrived(letters):
     letters.execute("SELECT autosync.add_target('near', 'test://', '{\"fail\": \"bad\", \"max_attempts\": \"1\"}')")
     letters.execute("SELECT autosync.add_sync('letters', 'near', backfill => false)")
     letters.execute("INSERT INTO letters VALUES (20, 'bad')")
-    wait_until(lambda: states(letters, "near") == [("20", "FAILED")])
+    until(lambda: states(letters, "near") == [("20", "FAILED")])
     letters.execute("UPDATE letters SET text = 'good' WHERE id = 20")
-    wait_until(lambda: states(letters, "near") == [("20", "COMPLETED"), ("20", "COMPLETED")])
+    until(lambda: states(letters, "near") == [("20", "COMPLETED"), ("20", "COMPLETED")])
     log = letters.execute("SELECT event_type, attempts, last_error FROM autosync.event_log WHERE target = 'near' ORDER BY event_id")
     assert [row[:2] for row in log] == [("LETTERS_CREATED", 1), ("LETTERS_UPDATED", 0)] and "fail" in log[0][2]
 
@@ -97,10 +90,10 @@ def test_the_state_of_one_entity(letters):
     letters.wait_delivered("near")
     assert letters.execute(status, "near") == [(True, True, False, False)]
     letters.execute("UPDATE letters SET text = 'bad' WHERE id = 30")
-    wait_until(lambda: ("30", "FAILED") in states(letters, "near"))
+    until(lambda: ("30", "FAILED") in states(letters, "near"))
     assert letters.execute(status, "near") == [(True, True, False, False)]
     letters.execute("UPDATE letters SET text = 'good' WHERE id = 30")
-    wait_until(lambda: ("30", "FAILED") not in states(letters, "near"))
+    until(lambda: ("30", "FAILED") not in states(letters, "near"))
     for target in ("graph", "near"):
         letters.wait_delivered(target)
     for question in ("SELECT target, source, count(*), min(created_at) FROM autosync.event_log WHERE status = 'PENDING' GROUP BY 1, 2",
@@ -133,7 +126,7 @@ def test_history_survives_a_crash_with_the_cursor_and_goes_with_time(letters, gr
     letters.execute("ALTER SYSTEM SET autosync.history_retention = 0")
     letters.execute("SELECT pg_reload_conf()")
     try:
-        wait_until(lambda: letters.value("SELECT sum(pg_relation_size(c)) FROM unnest('{autosync.history_0,autosync.history_1,autosync.history_2}'::regclass[]) AS c") == 0)
+        until(lambda: letters.value("SELECT sum(pg_relation_size(c)) FROM unnest('{autosync.history_0,autosync.history_1,autosync.history_2}'::regclass[]) AS c") == 0)
         assert letters.value("SELECT count(*) FROM autosync.event_log WHERE status IN ('COMPLETED', 'EXPIRED')") == 0
     finally:
         letters.execute("ALTER SYSTEM RESET autosync.history_retention")

@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 
 from model import compare, tables_of
+from patience import until
 from storm import Writer, defer_foreign_keys
 
 SHOP = pathlib.Path(__file__).with_name("shop.sql")
@@ -18,13 +19,6 @@ def shop(database, graph):
     database.execute("SELECT * FROM autosync.add_schema('public', 'graph')")
     database.wait_delivered()
     return database
-
-
-def wait_until(condition, message, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.05)
 
 
 def state(database):
@@ -53,7 +47,7 @@ def test_neo4j_stopped_and_worker_killed_in_the_middle(shop, graph):
     kill_worker(shop)
     time.sleep(2)
     graph.stop()
-    wait_until(lambda: state(shop) in ("unreachable", "backing_off"), "it is not noticed")
+    until(lambda: state(shop) in ("unreachable", "backing_off"), "it is not noticed")
     time.sleep(2)
     kill_worker(shop)
     time.sleep(1)
@@ -67,7 +61,7 @@ def test_neo4j_stopped_and_worker_killed_in_the_middle(shop, graph):
     shop.wait_delivered()
     assert compare(shop, graph) == []
     assert shop.value("SELECT count(*) FROM autosync.failed_events") == 0
-    wait_until(lambda: state(shop) == "active", "the target is back")  # what has arrived is written down before that
+    until(lambda: state(shop) == "active", "the target is back")  # what has arrived is written down before that
 
 
 class Counters(Writer):
@@ -111,7 +105,7 @@ def test_nothing_is_sent_that_a_crash_takes_back(shop, seldom_polled, server, gr
     writer = Counters(shop, 1, 0, session="SET synchronous_commit = off")
     writer.start()
     time.sleep(3)
-    wait_until(lambda: writer.committed > 100 and graph.rows("MATCH (c:counters) RETURN count(c)") != [[0]], "there is something to lose")
+    until(lambda: writer.committed > 100 and graph.rows("MATCH (c:counters) RETURN count(c)") != [[0]], "there is something to lose")
     if how == "kill":
         server.kill()
     else:

@@ -5,7 +5,8 @@ import threading
 import psycopg2
 import pytest
 
-from test_crash import alive, wait_until
+from patience import until
+from test_crash import alive
 
 KEYS = 12
 WRITERS = 4
@@ -85,7 +86,7 @@ def test_every_event_in_order(steps, server, how):
     try:
         for _ in range(3):
             before = steps.value("SELECT count(*) FROM autosync.sent")
-            wait_until(lambda: steps.value("SELECT count(*) FROM autosync.sent") > before + 100, "events are told")
+            until(lambda: steps.value("SELECT count(*) FROM autosync.sent") > before + 100, "events are told")
             if how == "refused":
                 steps.execute("ALTER SERVER journal OPTIONS (%s fail '^(%d|%d)$')" % ("ADD" if _ == 0 else "SET", rng.randint(1, KEYS), rng.randint(1, KEYS)))
             elif how == "worker":

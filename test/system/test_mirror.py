@@ -12,6 +12,8 @@ import time
 import psycopg2
 import pytest
 
+from patience import until
+
 SECONDS = float(os.environ.get("AUTOSYNC_STORM_SECONDS", 6))
 FIRST = int(os.environ.get("AUTOSYNC_STORM_FIRST", 1))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("AUTOSYNC_STORM_SEEDS", 1)))
@@ -228,13 +230,6 @@ FILES = [  # new ones under a table: some are no reason to look at its rows, som
 ]
 
 
-def until(condition, message, timeout=120):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.05)
-
-
 def committed(writers):
     return sum(writer.committed for writer in writers)
 
@@ -352,7 +347,7 @@ def test_tables_changed_in_between(mirror, log, seed):
 def test_files_changed_in_between(mirror, log, seed):
     with storm(mirror, 4000 + seed, FILES) as (_, disturbers):
         time.sleep(SECONDS * 2)
-        until(lambda: len(disturbers[0].done) > SECONDS, "the tables get new files")
+        until(lambda: len(disturbers[0].done) > SECONDS, "the tables get new files", 120)
     check(mirror, seed)
     assert disturbers[0].defects == []
     assert log(TROUBLE) == []
@@ -363,7 +358,7 @@ def test_server_killed(mirror, server, seed):
     for crash in range(5):
         with storm(mirror, 3000 + seed * 10 + crash) as (writers, _):
             time.sleep(SECONDS / 4 + random.Random(seed).random())
-            until(lambda: committed(writers) > 10, "there is something to lose")
+            until(lambda: committed(writers) > 10, "there is something to lose", 120)
             if crash % 2:
                 server.kill()
             else:

@@ -2,7 +2,7 @@
 import time
 
 
-def until(condition, message, timeout=60):
+def until(condition, message="it does not come", timeout=60):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, message
