@@ -37,20 +37,28 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; autosync {revision}"
 
 
+def make_database():
+    """A new one for each part: what one leaves behind is not measured with the next, and neither is its worker."""
+    with session("postgres") as connection:
+        one(connection, "DROP DATABASE IF EXISTS bench WITH (FORCE)")
+        one(connection, "CREATE DATABASE bench")
+    with session() as connection:
+        one(connection, "CREATE EXTENSION autosync")
+
+
 def main(program, port, results, *parts):
     unknown = set(parts) - set(PARTS)
     if unknown:
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    with session("postgres") as connection:
-        one(connection, "CREATE DATABASE bench")
+    make_database()
     with session() as connection:
-        one(connection, "CREATE EXTENSION autosync")
         report = Report(results, f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `{' '.join(['bench/run', *parts])}`: {machine()},"
                                  f" PostgreSQL {one(connection, 'SHOW server_version')}")
     server = InstantServer(program, int(port))
     try:
         for name, measure in PARTS.items():
             if name in parts or not parts and name not in WHEN_ASKED:
+                make_database()
                 measure(report, server)
     finally:
         server.stop()
