@@ -50,8 +50,7 @@ def main(program, port, results, *parts):
     unknown = set(parts) - set(PARTS)
     if unknown:
         sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    make_database()
-    with session() as connection:
+    with session("postgres") as connection:
         report = Report(results, f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, `{' '.join(['bench/run', *parts])}`: {machine()},"
                                  f" PostgreSQL {one(connection, 'SHOW server_version')}")
     server = InstantServer(program, int(port))

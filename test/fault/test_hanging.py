@@ -14,7 +14,6 @@ from patience import until
 from servers import Database, script
 
 numbers = itertools.count(1)
-PROMPT = 20  # seconds that even a busy machine does not need for what does not wait for the target: that would take until the request is given up
 
 
 def declare(database, graph):
@@ -61,7 +60,7 @@ def test_F03_a_restart_with_a_request_in_flight(busy, server, graph, mode):
     busy.connection.close()
     began = time.monotonic()
     server.stop(mode)
-    assert time.monotonic() - began < PROMPT
+    assert time.monotonic() - began < 5
     graph.heal()
     server.start()
     back(busy)
@@ -75,7 +74,7 @@ def test_F17_what_needs_the_database_for_itself(busy, server, statement):
     busy.connection.close()
     workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autosync worker' AND datname LIKE 'busy%%'"
     statement = statement.format(busy.name)
-    assert (seconds(server, "SET client_min_messages = warning; " + statement, busy.name) if "EXTENSION" in statement else seconds(server, statement)) < PROMPT
+    assert (seconds(server, "SET client_min_messages = warning; " + statement, busy.name) if "EXTENSION" in statement else seconds(server, statement)) < 5
     with contextlib.closing(server.connect("postgres")) as connection, connection.cursor() as cursor:
         seen = set()
         for _ in range(20):
@@ -96,7 +95,7 @@ def test_F19_another_database_is_made_and_dropped(busy, server, graph):
     busy.wait_delivered()
     alone = [seconds(server, statement) for statement in ("CREATE DATABASE passing", "DROP DATABASE passing")]
     print("with a request under way %s s, without %s s" % (times, alone))
-    assert sum(times) < sum(alone) + PROMPT
+    assert sum(times) < sum(alone) + 2
 
 
 def test_F21_a_worker_that_waits_holds_no_snapshot(busy, graph):

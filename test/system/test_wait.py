@@ -4,13 +4,12 @@ import time
 
 import pytest
 
+from patience import until
+
 
 def wait_until_waiting(database, pid):
     """Until a session's COMMIT waits for the delivery."""
-    deadline = time.monotonic() + 60
-    while database.value("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", pid) != "Extension":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: database.value("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", pid) == "Extension")
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,12 @@ PROMPT = 20  # seconds within which even a busy machine has done what nobody wai
 
 
 def eventually(condition, message, timeout=PROMPT):
+    """Waits for a condition; how long it took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < timeout, "%s: not within %s s" % (message, timeout)
         time.sleep(0.02)
+    return time.monotonic() - began
 
 
 class Cluster:
@@ -166,16 +168,16 @@ def test_an_extension_made_anew_in_one_transaction_gets_a_new_worker(cluster):
 def test_drop_database(cluster, force):
     cluster.create("worker_dropped")
     cluster.wait_for_worker("worker_dropped")
-    assert cluster.seconds("DROP DATABASE worker_dropped" + force) < PROMPT
+    assert cluster.seconds("DROP DATABASE worker_dropped" + force) < 5
 
 
 def test_database_as_template_and_renamed(cluster):
     cluster.create("worker_original")
     cluster.wait_for_worker("worker_original")
-    assert cluster.seconds("CREATE DATABASE worker_copy TEMPLATE worker_original") < PROMPT
+    assert cluster.seconds("CREATE DATABASE worker_copy TEMPLATE worker_original") < 5
     cluster.wait_for_worker("worker_original")
     cluster.wait_for_worker("worker_copy")
-    assert cluster.seconds("ALTER DATABASE worker_copy RENAME TO worker_renamed") < PROMPT
+    assert cluster.seconds("ALTER DATABASE worker_copy RENAME TO worker_renamed") < 5
     cluster.wait_for_worker("worker_renamed")
 
 
@@ -250,25 +252,25 @@ def test_shutdown_and_start(cluster):
     began = time.monotonic()
     cluster.restart()
     cluster.wait_for_worker("worker_survives")
-    assert time.monotonic() - began < 2 * PROMPT
+    assert time.monotonic() - began < 8
     began = time.monotonic()
     cluster.connection.close()
     cluster.server.stop()
-    assert time.monotonic() - began < PROMPT
+    assert time.monotonic() - began < 2
     cluster.server.start()
     cluster.connection = cluster.server.connect("postgres")
     cluster.wait_for_worker("worker_survives")
 
 
 def arrival(cluster, name, key):
-    """Waits until a row of `things` has arrived."""
+    """Waits until a row of `things` has arrived; how long that took."""
     with contextlib.closing(cluster.server.connect(name)) as session, session.cursor() as cursor:
 
         def arrived():
             cursor.execute("SELECT EXISTS (SELECT FROM autosync.sent WHERE key = %s)", (key,))
             return cursor.fetchone()[0]
 
-        eventually(arrived, "arrival of %s" % key)
+        return eventually(arrived, "arrival of %s" % key)
 
 
 def test_commits_wake_the_worker(cluster):
@@ -282,12 +284,12 @@ def test_commits_wake_the_worker(cluster):
     arrival(cluster, "worker_woken", "1")
     time.sleep(1)  # nothing is under way any more
     cluster.within("worker_woken", "INSERT INTO things VALUES (2)")
-    arrival(cluster, "worker_woken", "2")
+    assert arrival(cluster, "worker_woken", "2") < 1
     time.sleep(1)
     cluster.within("worker_woken", "BEGIN; INSERT INTO things VALUES (3); PREPARE TRANSACTION 'worker_woken'")
     time.sleep(0.5)
     cluster.within("worker_woken", "COMMIT PREPARED 'worker_woken'")
-    arrival(cluster, "worker_woken", "3")
+    assert arrival(cluster, "worker_woken", "3") < 1
 
 
 def test_ddl_that_changes_rows_wakes_the_worker(cluster):
@@ -301,10 +303,10 @@ def test_ddl_that_changes_rows_wakes_the_worker(cluster):
     cluster.wait_for_worker("worker_ddl")
     time.sleep(1)  # nothing is under way any more
     cluster.within("worker_ddl", "ALTER TABLE things ATTACH PARTITION one FOR VALUES IN (1)")
-    arrival(cluster, "worker_ddl", "1")
+    assert arrival(cluster, "worker_ddl", "1") < 2
     time.sleep(1)
     cluster.within("worker_ddl", "DO $$ BEGIN EXECUTE 'ALTER TABLE things ATTACH PARTITION two FOR VALUES IN (2)'; END $$")
-    arrival(cluster, "worker_ddl", "2")
+    assert arrival(cluster, "worker_ddl", "2") < 2
     time.sleep(1)
     cluster.within("worker_ddl", "CREATE SCHEMA attic; ALTER TABLE one SET SCHEMA attic; DROP SCHEMA attic CASCADE")
     with contextlib.closing(cluster.server.connect("worker_ddl")) as session, session.cursor() as cursor:
@@ -313,7 +315,7 @@ def test_ddl_that_changes_rows_wakes_the_worker(cluster):
             cursor.execute("SELECT EXISTS (SELECT FROM autosync.sent WHERE key = '1' AND operation = 'remove')")
             return cursor.fetchone()[0]
 
-        eventually(removed, "removal of 1")
+        assert eventually(removed, "removal of 1") < 2
         cursor.execute("SELECT autosync.wait_delivered('things')")
         assert cursor.fetchone() == (True,)
 
